@@ -1,0 +1,53 @@
+# treewright's targets; `make help` lists them.
+
+GO      ?= go
+BIN     := bin/treewright
+FUZZ_TIME ?= 10s
+E2E_DIR ?= .e2e
+DEMO_DIR ?= .demo
+
+.DEFAULT_GOAL := help
+.PHONY: build test unit peers lint fuzz bench demo e2e docs golden ci help clean
+
+build: ## build bin/treewright, one static binary with the same bytes anywhere
+	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN) ./cmd/treewright
+
+peers: ## install the tools that the tests ask for a second opinion (Debian; once)
+	@hack/peers.sh
+
+test: peers unit ## install the peers, then run every test but the boots
+
+unit: ## run every test but the boots, with the peers that are there
+	$(GO) test ./...
+
+lint: ## gofmt, go vet, import rules
+	@test -z "$$(gofmt -l cmd pkg composer hack)" || { gofmt -l cmd pkg composer hack; echo "run gofmt -w on these"; exit 1; }
+	$(GO) vet ./...
+	$(GO) test ./hack/importrules
+
+fuzz: ## run each fuzz test for FUZZ_TIME (default 10s)
+	@hack/fuzz.sh $(FUZZ_TIME)
+
+bench: peers ## run the benchmarks, with the peer tools measured beside
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+demo: build ## the main job on a small embedded RPM repository: no network, no root
+	@$(GO) run ./hack/demo -treewright $(BIN) -dir $(DEMO_DIR)
+
+e2e: build peers ## a real Debian tree: compose, images, boots under QEMU, delta (needs the Debian mirror)
+	$(GO) test -tags e2e -count 1 -timeout 60m -v ./hack/e2e
+
+docs: ## write docs/cli.md and docs/treewright.1 from the commands
+	$(GO) run ./cmd/treewright docs --dir docs
+
+golden: ## rewrite the expected outputs of the command-line tests
+	$(GO) test ./cmd/... -update
+
+ci: ## what CI runs
+	bash .ci/run
+
+clean: ## remove what the targets made
+	rm -rf bin $(E2E_DIR) $(DEMO_DIR)
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

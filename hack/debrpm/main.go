@@ -1,0 +1,129 @@
+// Debrpm makes an RPM repository out of a Debian suite: real packages of a real
+// distribution, for tests and for people who want to try a treefile.
+//
+//	go run ./hack/debrpm -suite trixie -out rpms systemd linux-image-cloud-amd64 dracut ostree ostree-boot
+//
+// It asks apt for the packages and all that they depend on (without Recommends),
+// from the mirror and with the keyring that the system's own apt configuration
+// names, in a private apt state: nothing of the system is changed, and root is not
+// needed. Each .deb becomes one RPM: the same files, owners, modes and relations;
+// alternatives as rich dependencies; conffiles as %config(noreplace). Maintainer
+// scripts are left out. Last it writes rpm-md metadata.
+//
+// With -updates the suite's updates and security updates are taken in, so that two
+// runs, without and with it, give two versions of one distribution. -extra adds
+// packages of another suite without their dependencies.
+//
+// The same input gives the same bytes. Downloads and converted packages are kept
+// and used again.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, os.Args[1:]); err != nil {
+		fmt.Fprintf(os.Stderr, "debrpm: error: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+// options are the flags.
+type options struct {
+	suite   string
+	updates bool
+	extra   string // SUITE:PACKAGE[,PACKAGE…]
+	out     string
+	cache   string
+	mirror  string
+	seeds   []string
+}
+
+func run(ctx context.Context, args []string) error {
+	var o options
+	f := flag.NewFlagSet("debrpm", flag.ContinueOnError)
+	f.StringVar(&o.suite, "suite", "", "Debian `SUITE`, e.g. trixie (default: the system's own)")
+	f.BoolVar(&o.updates, "updates", false, "take the suite's updates and security updates in")
+	f.StringVar(&o.extra, "extra", "", "`SUITE:PACKAGE,…` of another suite, without dependencies")
+	f.StringVar(&o.out, "out", "rpms", "`DIR` for the RPM repository")
+	f.StringVar(&o.cache, "cache", "", "`DIR` for apt's state and downloads (default: OUT's name with .cache)")
+	f.StringVar(&o.mirror, "mirror", os.Getenv("DEBIAN_MIRROR"), "`URL` of the mirror (default: $DEBIAN_MIRROR, else the system's)")
+	if err := f.Parse(args); err != nil {
+		return err
+	}
+	if o.seeds = f.Args(); len(o.seeds) == 0 {
+		return errors.New("name at least one package")
+	}
+	if o.cache == "" {
+		o.cache = strings.TrimRight(o.out, "/") + ".cache"
+	}
+	debs, err := download(ctx, &o)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(o.out, 0o755); err != nil {
+		return err
+	}
+	n, err := convertAll(ctx, debs, o.out)
+	if err != nil {
+		return err
+	}
+	if err := index(ctx, o.out); err != nil {
+		return err
+	}
+	abs, err := filepath.Abs(o.out)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%d packages in %s\n", n, abs)
+	return nil
+}
+
+// essential is apt's pattern for the packages that no other names as a dependency
+// because every Debian system has them.
+const essential = "?essential"
+
+// download fetches the closure of the seeds and the extra packages.
+func download(ctx context.Context, o *options) ([]archive, error) {
+	site, err := systemSite(ctx, o.mirror)
+	if err != nil {
+		return nil, err
+	}
+	if o.suite == "" {
+		o.suite = site.suite
+	}
+	sources := []string{site.source(o.suite)}
+	name := o.suite
+	if o.updates {
+		sources = append(sources, site.source(o.suite+"-updates"), site.securitySource(o.suite+"-security"))
+		name += "+updates"
+	}
+	a, err := newApt(filepath.Join(o.cache, name), sources)
+	if err != nil {
+		return nil, err
+	}
+	debs, err := a.closure(ctx, append([]string{essential}, o.seeds...))
+	if err != nil || o.extra == "" {
+		return debs, err
+	}
+	suite, list, ok := strings.Cut(o.extra, ":")
+	if !ok || list == "" {
+		return nil, fmt.Errorf("-extra %q: want SUITE:PACKAGE,…", o.extra)
+	}
+	b, err := newApt(filepath.Join(o.cache, suite), []string{site.source(suite)})
+	if err != nil {
+		return nil, err
+	}
+	more, err := b.alone(ctx, strings.Split(list, ","))
+	return append(debs, more...), err
+}

@@ -1,0 +1,46 @@
+// Package importrules holds the rule of who may import whom in this module, as a
+// test. Data flows
+//
+//	treefile -> repodata -> solver -> rpm -> rootfs -> ostree/repo -+-> ostree/sysroot -> disk -> image
+//	                                                                +-> ostree/delta
+//
+// and imports point down only: cmd, then composer, then stores and algorithms,
+// then formats, then leaves.
+package importrules
+
+// Layers of the module, from the top down. A package imports only lower layers, and
+// within its own layer only what Within allows.
+var layers = [][]string{
+	{"cmd/treewright", "hack/demo", "hack/debrpm", "hack/e2e"},
+	{"composer"},
+	{ // stores and algorithms
+		"pkg/repodata/fetch", "pkg/repodata/index", "pkg/solver", "pkg/rootfs", "pkg/rootfs/sandbox", "pkg/rpm/rpmdb",
+		"pkg/ostree/repo", "pkg/ostree/delta", "pkg/ostree/sysroot",
+		"pkg/disk", "pkg/image", "pkg/qemu", "pkg/fixture/tinyrpm",
+	},
+	{ // formats
+		"pkg/treefile", "pkg/rpm", "pkg/repodata", "pkg/ostree", "pkg/gvariant",
+		"pkg/disk/gpt", "pkg/disk/ext4", "pkg/disk/fat", "pkg/disk/grub", "pkg/image/qcow2", "pkg/image/vdi", "pkg/selinux",
+	},
+	{"pkg/fsutil", "pkg/units", "pkg/digest", "pkg/compress", "pkg/filetree", "pkg/segment", "pkg/nevra"},
+}
+
+// within lists the imports that stay in one layer.
+var within = map[string][]string{
+	"pkg/rootfs":         {"pkg/rootfs/sandbox"},
+	"pkg/filetree":       {"pkg/digest", "pkg/segment"},
+	"pkg/ostree":         {"pkg/gvariant"},
+	"pkg/repodata/index": {},
+}
+
+// libraries names, for each outside module that one package alone may import, that
+// package.
+var libraries = map[string]string{
+	"github.com/urfave/cli/v2":        "cmd/treewright",
+	"github.com/klauspost/compress":   "pkg/compress",
+	"github.com/ulikunitz/xz":         "pkg/compress",
+	"github.com/cavaliergopher/rpm":   "pkg/rpm",
+	"github.com/ProtonMail/go-crypto": "pkg/rpm",
+	"modernc.org/sqlite":              "pkg/rpm/rpmdb",
+	"go.yaml.in/yaml/v3":              "pkg/treefile",
+}

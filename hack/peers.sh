@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Installs the tools that tests ask for a second opinion. Idempotent; needs apt.
+set -eu
+
+declare -A package=(
+	[ostree]=ostree [qemu-img]=qemu-utils [qemu-system-x86_64]=qemu-system-x86 [rpm]=rpm
+	[createrepo_c]=createrepo-c [testsolv]=libsolv-tools [dnf]=dnf [e2fsck]=e2fsprogs [sgdisk]=gdisk
+	[fsck.fat]=dosfstools [mcopy]=mtools [xz]=xz-utils [getfattr]=attr [setcap]=libcap2-bin [zstd]=zstd [cpio]=cpio
+)
+export PATH=$PATH:/usr/sbin:/sbin
+
+missing=()
+for tool in "${!package[@]}"; do
+	command -v "$tool" >/dev/null || missing+=("${package[$tool]}")
+done
+[ -e /usr/share/OVMF/OVMF_CODE_4M.fd ] || missing+=(ovmf)
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+list=$(printf '%s\n' "${missing[@]}" | sort -u | tr '\n' ' ')
+if ! command -v apt-get >/dev/null; then
+	echo "peers: no apt-get here: install these yourself, or the tests that ask them are skipped: $list" >&2
+	exit 0
+fi
+run=()
+if [ "$(id -u)" != 0 ]; then
+	if ! sudo -n true 2>/dev/null; then
+		echo "peers: not root and no sudo: ask for \`apt-get install $list\`, or the tests that ask these tools are skipped" >&2
+		exit 0
+	fi
+	run=(sudo -n)
+fi
+echo "peers: installing $list" >&2
+"${run[@]}" apt-get update -q >/dev/null
+# shellcheck disable=SC2086
+"${run[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $list >/dev/null
