@@ -1,0 +1,241 @@
+package gvariant
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"unicode/utf8"
+)
+
+// Decode returns the value that b holds as type t. Byte strings in the result are
+// parts of b. Bytes that are not in normal form are refused.
+//
+// Every error wraps [ErrMalformed].
+func Decode(t string, b []byte) (any, error) {
+	p, err := parseType(t)
+	if err != nil {
+		return nil, err
+	}
+	return decode(p, b, 0)
+}
+
+func bad(t *typ, why string) error { return fmt.Errorf("%q: %s: %w", t.text, why, ErrMalformed) }
+
+func decode(t *typ, b []byte, depth int) (any, error) {
+	if depth > maxDepth {
+		return nil, bad(t, "nested too deep")
+	}
+	if t.size > 0 && len(b) != t.size {
+		return nil, bad(t, fmt.Sprintf("%d bytes, want %d", len(b), t.size))
+	}
+	switch t.code {
+	case 's', 'o', 'g':
+		if len(b) == 0 || bytes.IndexByte(b, 0) != len(b)-1 || !utf8.Valid(b) {
+			return nil, bad(t, "no string with one NUL at its end")
+		}
+		return string(b[:len(b)-1]), nil
+	case 'v':
+		return decodeVariant(t, b, depth)
+	case 'm':
+		return decodeMaybe(t, b, depth)
+	case 'a':
+		return decodeArray(t, b, depth)
+	case '(':
+		return decodeMembers(t, b, depth)
+	case '{':
+		m, err := decodeMembers(t, b, depth)
+		if err != nil {
+			return nil, err
+		}
+		return Entry{m[0], m[1]}, nil
+	}
+	return decodeFixed(t, b)
+}
+
+func decodeFixed(t *typ, b []byte) (any, error) {
+	le := binary.LittleEndian
+	switch t.code {
+	case 'y':
+		return b[0], nil
+	case 'b':
+		if b[0] > 1 {
+			return nil, bad(t, "boolean is neither 0 nor 1")
+		}
+		return b[0] == 1, nil
+	case 'n':
+		return int16(le.Uint16(b)), nil
+	case 'q':
+		return le.Uint16(b), nil
+	case 'i':
+		return int32(le.Uint32(b)), nil
+	case 'u', 'h':
+		return le.Uint32(b), nil
+	case 'x':
+		return int64(le.Uint64(b)), nil
+	case 't':
+		return le.Uint64(b), nil
+	}
+	return math.Float64frombits(le.Uint64(b)), nil
+}
+
+func decodeVariant(t *typ, b []byte, depth int) (any, error) {
+	i := bytes.LastIndexByte(b, 0)
+	if i < 0 {
+		return nil, bad(t, "no type")
+	}
+	inner, err := parseType(string(b[i+1:]))
+	if err != nil {
+		return nil, err
+	}
+	v, err := decode(inner, b[:i], depth+1)
+	if err != nil {
+		return nil, err
+	}
+	return Variant{inner.text, v}, nil
+}
+
+func decodeMaybe(t *typ, b []byte, depth int) (any, error) {
+	if len(b) == 0 {
+		return nil, nil
+	}
+	if t.children[0].size == 0 {
+		if b[len(b)-1] != 0 {
+			return nil, bad(t, "no zero byte at the end")
+		}
+		b = b[:len(b)-1]
+	}
+	v, err := decode(t.children[0], b, depth+1)
+	if err != nil {
+		return nil, err
+	}
+	return Just{v}, nil
+}
+
+func decodeArray(t *typ, b []byte, depth int) (any, error) {
+	c := t.children[0]
+	switch {
+	case c.code == 'y':
+		return b, nil
+	case len(b) == 0:
+		return []any{}, nil
+	case c.size > 0:
+		return decodeFixedArray(t, b, depth)
+	}
+	w := offsetWidth(len(b))
+	last := readOffset(b, len(b)-w, w)
+	if last < 0 || last > len(b)-w || (len(b)-last)%w != 0 {
+		return nil, bad(t, "framing offsets are out of range")
+	}
+	n := (len(b) - last) / w
+	if widthFor(last, n) != w {
+		return nil, bad(t, "framing offsets are wider than needed")
+	}
+	out := make([]any, 0, n)
+	at := 0
+	for i := range n {
+		end := readOffset(b, last+i*w, w)
+		v, err := child(t, c, b[:last], at, end, depth)
+		if err != nil {
+			return nil, err
+		}
+		out, at = append(out, v), end
+	}
+	return out, nil
+}
+
+func decodeFixedArray(t *typ, b []byte, depth int) (any, error) {
+	c := t.children[0]
+	if len(b)%c.size != 0 {
+		return nil, bad(t, "size is no multiple of the element's")
+	}
+	out := make([]any, 0, len(b)/c.size)
+	for ; len(b) > 0; b = b[c.size:] {
+		v, err := decode(c, b[:c.size], depth+1)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, v)
+	}
+	return out, nil
+}
+
+// child decodes the value of type c that begins at the next aligned place behind at
+// and ends at end.
+func child(t, c *typ, b []byte, at, end, depth int) (any, error) {
+	start := alignUp(at, c.align)
+	if start > end || end > len(b) {
+		return nil, bad(t, "framing offset is out of range")
+	}
+	for _, p := range b[at:start] {
+		if p != 0 {
+			return nil, bad(t, "padding is not zero")
+		}
+	}
+	return decode(c, b[start:end], depth+1)
+}
+
+func decodeMembers(t *typ, b []byte, depth int) (Tuple, error) {
+	if len(t.children) == 0 {
+		if b[0] != 0 {
+			return nil, bad(t, "empty tuple is not zero")
+		}
+		return Tuple{}, nil
+	}
+	framed := 0
+	for _, c := range t.children[:len(t.children)-1] {
+		if c.size == 0 {
+			framed++
+		}
+	}
+	w := offsetWidth(len(b))
+	body := len(b)
+	if t.size == 0 {
+		if body -= framed * w; body < 0 || framed > 0 && widthFor(body, framed) != w {
+			return nil, bad(t, "framing offsets do not fit")
+		}
+	}
+	out := make(Tuple, 0, len(t.children))
+	at, next := 0, len(b)-w
+	for i, c := range t.children {
+		end := body
+		switch {
+		case c.size > 0:
+			end = alignUp(at, c.align) + c.size
+		case i < len(t.children)-1:
+			end = readOffset(b, next, w)
+			next -= w
+		}
+		v, err := child(t, c, b[:body], at, end, depth)
+		if err != nil {
+			return nil, err
+		}
+		out, at = append(out, v), end
+	}
+	return out, trailing(t, b[at:body])
+}
+
+// trailing checks what is left behind the last member: the padding of a tuple of
+// fixed size, nothing else.
+func trailing(t *typ, rest []byte) error {
+	if t.size == 0 && len(rest) > 0 {
+		return bad(t, "bytes are left over")
+	}
+	for _, p := range rest {
+		if p != 0 {
+			return bad(t, "padding is not zero")
+		}
+	}
+	return nil
+}
+
+// readOffset reads a framing offset; -1 when it does not fit an int.
+func readOffset(b []byte, at, w int) int {
+	var x [8]byte
+	copy(x[:], b[at:at+w])
+	n := binary.LittleEndian.Uint64(x[:])
+	if n > math.MaxInt64/2 {
+		return -1
+	}
+	return int(n)
+}

@@ -1,0 +1,171 @@
+// Package gvariant turns GVariant bytes into Go values and back, in normal form
+// only: the bytes that the canonical writer makes.
+//
+// # Format
+//
+// A type is a string: y b n q i u x t d for bytes, booleans, integers and doubles;
+// s o g for strings, with a NUL behind them; v for a value with its own type; mT
+// for maybe; aT for arrays; (…) for tuples and {KV} for dictionary entries.
+//
+// Fixed-size values lie at multiples of their size, and so do containers at the
+// largest alignment of what they hold. A container whose children are not all
+// fixed tells their ends by framing offsets at its own end: 1, 2, 4 or 8 bytes
+// each, the least with which the whole container fits. An array has one for every
+// element, in order; a tuple one for every member that is not fixed, but for the
+// last member, in reverse order. Padding is zero.
+//
+// Integers are little-endian here. What OSTree stores big-endian is for callers to
+// swap.
+//
+// # Go values
+//
+//	y byte · b bool · n int16 · q uint16 · i int32 · u, h uint32 · x int64 · t uint64
+//	d float64 · s o g string · v Variant · ay []byte · other aT []any · tuple Tuple
+//	{KV} Entry · mT nil or Just
+//
+// Source: the GVariant specification of GLib; see docs/FORMATS.md.
+package gvariant
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Errors that [Decode] and [Encode] wrap.
+var (
+	ErrMalformed = errors.New("GVariant is malformed")
+	ErrType      = errors.New("value does not fit its GVariant type")
+)
+
+// Tuple is the members of a tuple.
+type Tuple []any
+
+// Entry is a dictionary entry.
+type Entry struct{ Key, Value any }
+
+// Variant is a value that carries its type.
+type Variant struct {
+	Type  string
+	Value any
+}
+
+// Just is a maybe that holds something.
+type Just struct{ Value any }
+
+// maxDepth bounds how deep types and variants nest.
+const maxDepth = 64
+
+// typ is a parsed type string.
+type typ struct {
+	code     byte // '(' for tuples, '{' for entries
+	text     string
+	children []*typ
+	align    int
+	size     int // bytes of a fixed-size type; 0: not fixed
+}
+
+// parseType reads a complete type string.
+func parseType(s string) (*typ, error) {
+	t, rest, err := parsePrefix(s, 0)
+	if err != nil {
+		return nil, err
+	}
+	if rest != "" {
+		return nil, fmt.Errorf("type %q: %q is left over: %w", s, rest, ErrMalformed)
+	}
+	return t, nil
+}
+
+var basic = map[byte]struct{ align, size int }{
+	'y': {1, 1}, 'b': {1, 1}, 'n': {2, 2}, 'q': {2, 2}, 'i': {4, 4}, 'u': {4, 4}, 'h': {4, 4},
+	'x': {8, 8}, 't': {8, 8}, 'd': {8, 8}, 's': {1, 0}, 'o': {1, 0}, 'g': {1, 0}, 'v': {8, 0},
+}
+
+func parsePrefix(s string, depth int) (*typ, string, error) {
+	if s == "" || depth > maxDepth {
+		return nil, "", fmt.Errorf("type %q: %w", s, ErrMalformed)
+	}
+	if b, ok := basic[s[0]]; ok {
+		return &typ{code: s[0], text: s[:1], align: b.align, size: b.size}, s[1:], nil
+	}
+	switch s[0] {
+	case 'a', 'm':
+		c, rest, err := parsePrefix(s[1:], depth+1)
+		if err != nil {
+			return nil, "", err
+		}
+		return &typ{code: s[0], text: s[:len(s)-len(rest)], children: []*typ{c}, align: c.align}, rest, nil
+	case '(', '{':
+		return parseMembers(s, depth)
+	}
+	return nil, "", fmt.Errorf("type %q: %w", s, ErrMalformed)
+}
+
+func parseMembers(s string, depth int) (*typ, string, error) {
+	t := &typ{code: s[0], align: 1}
+	end := byte(')')
+	if s[0] == '{' {
+		end = '}'
+	}
+	rest := s[1:]
+	for rest != "" && rest[0] != end {
+		c, r, err := parsePrefix(rest, depth+1)
+		if err != nil {
+			return nil, "", err
+		}
+		t.children, rest = append(t.children, c), r
+		t.align = max(t.align, c.align)
+	}
+	if rest == "" {
+		return nil, "", fmt.Errorf("type %q does not end: %w", s, ErrMalformed)
+	}
+	if end == '}' && (len(t.children) != 2 || len(t.children[0].children) > 0 || t.children[0].code == 'v') {
+		return nil, "", fmt.Errorf("type %q: a dictionary entry has a basic key and a value: %w", s, ErrMalformed)
+	}
+	t.text = s[:len(s)-len(rest)+1]
+	t.size = fixedSize(t)
+	return t, rest[1:], nil
+}
+
+// fixedSize is the size of a tuple all of whose members are fixed, else 0.
+func fixedSize(t *typ) int {
+	if len(t.children) == 0 {
+		return 1
+	}
+	n := 0
+	for _, c := range t.children {
+		if c.size == 0 {
+			return 0
+		}
+		n = alignUp(n, c.align) + c.size
+	}
+	return alignUp(n, t.align)
+}
+
+func alignUp(n, align int) int { return (n + align - 1) &^ (align - 1) }
+
+// offsetWidth is the width of framing offsets of a container of size bytes, the
+// offsets included.
+func offsetWidth(size int) int {
+	switch {
+	case size == 0:
+		return 0
+	case size <= 0xff:
+		return 1
+	case size <= 0xffff:
+		return 2
+	case uint64(size) <= 0xffffffff:
+		return 4
+	}
+	return 8
+}
+
+// widthFor is the width that a container of body bytes and n offsets gets.
+func widthFor(body, n int) int {
+	for _, w := range []int{1, 2, 4} {
+		if offsetWidth(body+n*w) <= w {
+			return w
+		}
+	}
+	return 8
+}
