@@ -95,9 +95,12 @@ func NewFormatReader(r io.Reader, f Format) (io.ReadCloser, error) {
 // NewDeflateReader returns the content of a raw DEFLATE stream (RFC 1951).
 func NewDeflateReader(r io.Reader) io.ReadCloser { return flate.NewReader(r) }
 
-// NewDeflateWriter returns a writer of a raw DEFLATE stream, level 1 to 9. It can be
-// used again after Reset, which is much cheaper than a new one.
-func NewDeflateWriter(w io.Writer, level int) (*flate.Writer, error) {
+// DeflateWriter writes a raw DEFLATE stream. It can be used again after Reset, which
+// is much cheaper than a new one.
+type DeflateWriter = flate.Writer
+
+// NewDeflateWriter returns a DeflateWriter of level 1 to 9.
+func NewDeflateWriter(w io.Writer, level int) (*DeflateWriter, error) {
 	return flate.NewWriter(w, level)
 }
 
