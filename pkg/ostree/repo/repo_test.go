@@ -112,8 +112,8 @@ func TestStockReads(t *testing.T) {
 			command(t, "ostree", "--repo="+r.Path(), "fsck")
 			list := command(t, "ostree", "--repo="+r.Path(), "ls", "-R", "-X", "test/tree")
 			for _, want := range []string{
-				"-04755 0 0      2 { [] } /usr/bin/su", "-00640 7 42      5 { [] } /usr/etc/owned",
-				"l00777 0 0      0 { [] } /usr/lib/link -> hello", "d02775 0 0      0 { [] } /usr/share", "/usr/lib/žluťoučký",
+				"-04755 0 0      2 { @a(ayay) [] } /usr/bin/su", "-00640 7 42      5 { @a(ayay) [] } /usr/etc/owned",
+				"l00777 0 0      0 { @a(ayay) [] } /usr/lib/link -> hello", "d02775 0 0      0 { @a(ayay) [] } /usr/share", "/usr/lib/žluťoučký",
 			} {
 				if !strings.Contains(list, want) {
 					t.Errorf("ostree ls lacks %q:\n%s", want, list)
