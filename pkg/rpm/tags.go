@@ -1,0 +1,77 @@
+package rpm
+
+// Tags of the signature header.
+const (
+	tagHeaderSignatures = 62
+	tagSigSHA1          = 269
+	tagSigSHA256        = 273
+)
+
+// Tags of the main header.
+const (
+	tagHeaderImmutable   = 63
+	tagName              = 1000
+	tagVersion           = 1001
+	tagRelease           = 1002
+	tagEpoch             = 1003
+	tagSummary           = 1004
+	tagDescription       = 1005
+	tagBuildTime         = 1006
+	tagBuildHost         = 1007
+	tagSize              = 1009
+	tagVendor            = 1011
+	tagLicense           = 1014
+	tagPackager          = 1015
+	tagGroup             = 1016
+	tagURL               = 1020
+	tagArch              = 1022
+	tagOldFilenames      = 1027
+	tagFileSizes         = 1028
+	tagFileModes         = 1030
+	tagFileRdevs         = 1033
+	tagFileMtimes        = 1034
+	tagFileDigests       = 1035
+	tagFileLinktos       = 1036
+	tagFileFlags         = 1037
+	tagFileUserNames     = 1039
+	tagFileGroupNames    = 1040
+	tagSourceRPM         = 1044
+	tagFileDevices       = 1095
+	tagFileInodes        = 1096
+	tagFileLangs         = 1097
+	tagDirIndexes        = 1116
+	tagBasenames         = 1117
+	tagDirnames          = 1118
+	tagPayloadFormat     = 1124
+	tagPayloadCompressor = 1125
+	tagFileColors        = 1140
+	tagLongFileSizes     = 5008
+	tagLongSize          = 5009
+	tagFileCaps          = 5010
+	tagFileDigestAlgo    = 5011
+	tagPayloadDigest     = 5092
+)
+
+// depTags are the three parallel arrays of a kind of dependency.
+type depTags struct{ name, flags, version int }
+
+var (
+	providesTags    = depTags{1047, 1112, 1113}
+	requiresTags    = depTags{1049, 1048, 1050}
+	conflictsTags   = depTags{1054, 1053, 1055}
+	obsoletesTags   = depTags{1090, 1114, 1115}
+	recommendsTags  = depTags{5046, 5048, 5047}
+	suggestsTags    = depTags{5049, 5051, 5050}
+	supplementsTags = depTags{5052, 5054, 5053}
+	enhancesTags    = depTags{5055, 5057, 5056}
+)
+
+// scriptTags are body and interpreter of the scriptlets.
+var scriptTags = []struct {
+	kind       string
+	body, prog int
+}{
+	{"pretrans", 1151, 1153}, {"pre", 1023, 1085}, {"post", 1024, 1086}, {"preun", 1025, 1087}, {"postun", 1026, 1088},
+	{"posttrans", 1152, 1154}, {"preuntrans", 5103, 5105}, {"postuntrans", 5104, 5106}, {"verify", 1079, 1091},
+	{"trigger", 1065, 1092}, {"filetrigger", 5066, 5067}, {"transfiletrigger", 5076, 5077},
+}
