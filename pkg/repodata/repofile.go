@@ -1,0 +1,176 @@
+package repodata
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// RepoConfig says where an RPM repository is and how it is used: one section of a
+// .repo file.
+type RepoConfig struct {
+	ID, Name     string
+	BaseURL      []string // URLs or folders, tried in order
+	Mirrorlist   string
+	Metalink     string
+	Enabled      bool
+	GPGCheck     bool // of packages
+	RepoGPGCheck bool // of repomd.xml
+	GPGKey       []string
+	Priority     int // lower wins
+	Cost         int
+	Exclude      []string // globs of package names
+	IncludePkgs  []string // when there are any, only these are seen
+	SkipMissing  bool     // go on without it when it cannot be had
+}
+
+// Defaults of a section.
+const (
+	DefaultPriority = 99
+	DefaultCost     = 1000
+)
+
+// ParseRepoFile reads a .repo file; file is its name for errors. The section [main]
+// gives defaults. Variables are $NAME, ${NAME}, ${NAME:-DEFAULT} and ${NAME:+ALT}.
+// Keys that do not concern which packages there are, or how they are had, are passed
+// over.
+//
+// Every error wraps [ErrMalformed] and begins with FILE:LINE.
+func ParseRepoFile(file string, b []byte, vars map[string]string) ([]RepoConfig, error) {
+	var out []RepoConfig
+	main := RepoConfig{Enabled: true, Priority: DefaultPriority, Cost: DefaultCost}
+	cur := (*RepoConfig)(nil)
+	lines, err := logicalLines(string(b))
+	if err != nil {
+		return nil, fmt.Errorf("%s:%w", file, err)
+	}
+	for _, l := range lines {
+		bad := func(format string, a ...any) error {
+			return fmt.Errorf("%s:%d: %s: %w", file, l.number, fmt.Sprintf(format, a...), ErrMalformed)
+		}
+		if strings.HasPrefix(l.text, "[") {
+			id, ok := strings.CutSuffix(l.text[1:], "]")
+			if !ok || strings.TrimSpace(id) == "" {
+				return nil, bad("section %q: want [ID]", l.text)
+			}
+			if id = strings.TrimSpace(id); id == "main" {
+				cur = &main
+				continue
+			}
+			c := main
+			c.ID, c.Name = id, id
+			out = append(out, c)
+			cur = &out[len(out)-1]
+			continue
+		}
+		k, v, ok := strings.Cut(l.text, "=")
+		if !ok {
+			return nil, bad("%q: want KEY=VALUE", l.text)
+		}
+		if cur == nil {
+			return nil, bad("key %s stands before the first section", strings.TrimSpace(k))
+		}
+		k = strings.ToLower(strings.TrimSpace(k))
+		if err := cur.set(k, substitute(strings.TrimSpace(v), vars)); err != nil {
+			return nil, bad("%s: %v", k, err)
+		}
+	}
+	for _, c := range out {
+		if len(c.BaseURL) == 0 && c.Mirrorlist == "" && c.Metalink == "" {
+			return nil, fmt.Errorf("%s: repository %s: no baseurl, mirrorlist or metalink: %w", file, c.ID, ErrMalformed)
+		}
+	}
+	return out, nil
+}
+
+type line struct {
+	number int
+	text   string
+}
+
+// logicalLines joins continued lines and drops comments.
+func logicalLines(s string) ([]line, error) {
+	var out []line
+	for i, text := range strings.Split(s, "\n") {
+		text = strings.TrimRight(text, " \t\r")
+		switch {
+		case text == "", text[0] == '#', text[0] == ';':
+		case text[0] == ' ' || text[0] == '\t':
+			if len(out) == 0 {
+				return nil, fmt.Errorf("%d: a continued line stands first: %w", i+1, ErrMalformed)
+			}
+			out[len(out)-1].text += "\n" + strings.TrimSpace(text)
+		default:
+			out = append(out, line{i + 1, text})
+		}
+	}
+	return out, nil
+}
+
+func (c *RepoConfig) set(key, value string) (err error) {
+	switch key {
+	case "name":
+		c.Name = value
+	case "baseurl":
+		c.BaseURL = list(value)
+	case "mirrorlist":
+		c.Mirrorlist = value
+	case "metalink":
+		c.Metalink = value
+	case "gpgkey":
+		c.GPGKey = list(value)
+	case "exclude", "excludepkgs":
+		c.Exclude = list(value)
+	case "includepkgs":
+		c.IncludePkgs = list(value)
+	case "enabled":
+		c.Enabled, err = boolean(value)
+	case "gpgcheck":
+		c.GPGCheck, err = boolean(value)
+	case "repo_gpgcheck":
+		c.RepoGPGCheck, err = boolean(value)
+	case "skip_if_unavailable":
+		c.SkipMissing, err = boolean(value)
+	case "priority":
+		c.Priority, err = strconv.Atoi(value)
+	case "cost":
+		c.Cost, err = strconv.Atoi(value)
+	}
+	return err
+}
+
+func list(s string) []string {
+	return strings.FieldsFunc(s, func(r rune) bool { return r == ' ' || r == ',' || r == '\n' || r == '\t' })
+}
+
+func boolean(s string) (bool, error) {
+	switch strings.ToLower(s) {
+	case "1", "yes", "true", "on":
+		return true, nil
+	case "0", "no", "false", "off":
+		return false, nil
+	}
+	return false, fmt.Errorf("%q: want 1 or 0", s)
+}
+
+var variable = regexp.MustCompile(`\$(\w+)|\$\{(\w+)(?:(:[-+])([^}]*))?\}`)
+
+// substitute puts variables in; an unknown one stays as it is.
+func substitute(s string, vars map[string]string) string {
+	return variable.ReplaceAllStringFunc(s, func(m string) string {
+		g := variable.FindStringSubmatch(m)
+		value, ok := vars[g[1]+g[2]]
+		switch {
+		case g[3] == ":-" && value == "":
+			return g[4]
+		case g[3] == ":+" && value != "":
+			return g[4]
+		case g[3] == ":+":
+			return ""
+		case !ok:
+			return m
+		}
+		return value
+	})
+}

@@ -1,0 +1,241 @@
+package solver
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/treewright/treewright/pkg/nevra"
+)
+
+// lit is a literal: a package's number when it is installed, negative when it is not.
+type lit int
+
+func (l lit) pkg() int {
+	if l < 0 {
+		return int(-l)
+	}
+	return int(l)
+}
+
+// kind says where a rule comes from.
+type kind uint8
+
+const (
+	kindJob kind = iota
+	kindRequires
+	kindConflicts
+	kindObsoletes
+	kindSameName
+	kindInferiorArch
+	kindLearnt
+)
+
+// rule is a clause: one of its literals is true.
+type rule struct {
+	lits   []lit
+	kind   kind
+	rel    nevra.Relation // of requires, conflicts, obsoletes
+	job    string         // the word, of a job
+	origin []int          // rules that a learnt one follows from
+}
+
+// ruleSet is the clauses for all packages that the jobs can lead to.
+type ruleSet struct {
+	pool    *pool
+	jobs    []job
+	rules   []rule // jobs first, then by the first literal: highest package first
+	nJobs   int
+	missing map[string]bool // required files that nobody provides
+	seen    map[int]bool
+	queue   []int
+	weak    bool
+}
+
+func newRules(p *pool, jobs []job, weak bool) *ruleSet {
+	rs := &ruleSet{pool: p, jobs: jobs, missing: map[string]bool{}, seen: map[int]bool{}, weak: weak}
+	var deps []rule
+	for _, j := range jobs {
+		r := rule{kind: kindJob, job: j.word}
+		for _, id := range j.candidates {
+			r.lits = append(r.lits, lit(id))
+			rs.reach(id)
+		}
+		rs.rules = append(rs.rules, r)
+	}
+	rs.nJobs = len(rs.rules)
+	for {
+		for len(rs.queue) > 0 {
+			id := rs.queue[0]
+			rs.queue = rs.queue[1:]
+			deps = append(deps, rs.of(id)...)
+		}
+		if !weak || !rs.reachSupplements() {
+			break
+		}
+	}
+	deps = append(deps, rs.sameNames()...)
+	rs.rules = append(rs.rules, tidy(deps)...)
+	return rs
+}
+
+func (rs *ruleSet) reach(id int) {
+	if !rs.seen[id] {
+		rs.seen[id] = true
+		rs.queue = append(rs.queue, id)
+	}
+}
+
+// reachSupplements adds packages that supplement one that is reached.
+func (rs *ruleSet) reachSupplements() bool {
+	before := len(rs.queue)
+	for id := 1; id < len(rs.pool.pkgs); id++ {
+		if rs.seen[id] {
+			continue
+		}
+		for _, r := range rs.pool.pkgs[id].Supplements {
+			if rs.pool.holds(r, func(q int) bool { return rs.seen[q] }) {
+				rs.reach(id)
+				break
+			}
+		}
+	}
+	return len(rs.queue) > before
+}
+
+// tidy sorts rules, so that the order does not depend on how they were found, and
+// drops those that come twice.
+func tidy(rules []rule) []rule {
+	slices.SortStableFunc(rules, func(a, b rule) int {
+		return slices.CompareFunc(a.lits, b.lits, func(x, y lit) int { return cmp.Compare(x, y) })
+	})
+	return slices.CompactFunc(rules, func(a, b rule) bool { return slices.Equal(a.lits, b.lits) })
+}
+
+// of makes the rules of one package and reaches what they name.
+func (rs *ruleSet) of(id int) []rule {
+	p := rs.pool
+	k := p.pkgs[id]
+	var out []rule
+	for _, r := range k.Requires {
+		if strings.HasPrefix(r.Name, "rpmlib(") {
+			continue
+		}
+		for _, clause := range p.cnf(r, false) {
+			out = rs.require(out, id, r, clause)
+		}
+	}
+	for _, r := range k.Conflicts {
+		for _, clause := range p.cnf(r, true) {
+			if !slices.Contains(clause, lit(-id)) {
+				out = append(out, rule{lits: append([]lit{lit(-id)}, clause...), kind: kindConflicts, rel: r})
+			}
+		}
+	}
+	for _, r := range k.Obsoletes {
+		for _, q := range p.byName[r.Name] {
+			if q != id && r.Matches(nevra.Relation{Name: r.Name, Flags: nevra.EQ, EVR: p.pkgs[q].NEVRA.EVR}) {
+				out = append(out, rule{lits: []lit{lit(-id), lit(-q)}, kind: kindObsoletes, rel: r})
+			}
+		}
+	}
+	if rs.weak {
+		for _, r := range k.Recommends {
+			for _, clause := range p.cnf(r, false) {
+				for _, l := range clause {
+					if l > 0 {
+						rs.reach(int(l))
+					}
+				}
+			}
+		}
+	}
+	return out
+}
+
+// require adds the rule that a package needs one of a clause's literals.
+func (rs *ruleSet) require(out []rule, id int, r nevra.Relation, clause []lit) []rule {
+	if slices.Contains(clause, lit(id)) {
+		return out // it provides that itself
+	}
+	if len(clause) == 0 && strings.HasPrefix(r.Name, "/") {
+		rs.missing[r.Name] = true
+	}
+	for _, l := range clause {
+		if l > 0 {
+			rs.reach(int(l))
+		}
+	}
+	return append(out, rule{lits: append([]lit{lit(-id)}, clause...), kind: kindRequires, rel: r})
+}
+
+// sameNames makes the rules between packages of one name, of those reached: one
+// version of a color, both colors only in the same version, and no worse
+// architecture when there is a better one.
+func (rs *ruleSet) sameNames() []rule {
+	p := rs.pool
+	explicit := rs.explicitArch()
+	var out []rule
+	for _, name := range sortedNames(p.byName) {
+		var ids []int
+		for _, id := range p.byName[name] {
+			if rs.seen[id] {
+				ids = append(ids, id)
+			}
+		}
+		best := 1 << 30
+		for _, id := range ids {
+			best = min(best, p.class[id])
+		}
+		for i, a := range ids {
+			if p.class[a] > best && !explicit[a] {
+				out = append(out, rule{lits: []lit{lit(-a)}, kind: kindInferiorArch})
+			}
+			for _, b := range ids[i+1:] {
+				differ := p.color[a] != p.color[b] && p.color[a] != 0 && p.color[b] != 0
+				if differ && nevra.Compare(p.pkgs[a].NEVRA.EVR, p.pkgs[b].NEVRA.EVR) == 0 {
+					continue
+				}
+				out = append(out, rule{lits: []lit{lit(-b), lit(-a)}, kind: kindSameName})
+			}
+		}
+	}
+	return out
+}
+
+// explicitArch is the packages of jobs that leave no better architecture: those were
+// asked for.
+func (rs *ruleSet) explicitArch() map[int]bool {
+	out := map[int]bool{}
+	for _, j := range rs.jobs {
+		best := 1 << 30
+		for _, id := range j.candidates {
+			best = min(best, rs.pool.class[id])
+		}
+		if best > 0 {
+			for _, id := range j.candidates {
+				out[id] = true
+			}
+		}
+	}
+	return out
+}
+
+func sortedNames(m map[string][]int) []string {
+	names := make([]string, 0, len(m))
+	for n := range m {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// missingFiles lists required paths that no package is known to have.
+func (rs *ruleSet) missingFiles() []string {
+	out := make([]string, 0, len(rs.missing))
+	for f := range rs.missing {
+		out = append(out, f)
+	}
+	slices.Sort(out)
+	return out
+}

@@ -1,0 +1,161 @@
+// Package solver chooses the packages that satisfy a request, as dnf would: the
+// answer is the one of libsolv's policy, found by a SAT search of our own. It does
+// no I/O, and the same input gives the same answer.
+//
+// The way in is [Solve]. Behind it: pool.go indexes what packages provide; rules.go
+// turns relations into clauses; search.go is the search (two watched literals,
+// learning from conflicts); policy.go says which candidate is best; weak.go adds
+// recommended packages; order.go puts the answer in install order; explain.go says
+// in sentences why there is none.
+//
+// Source: libsolv 0.7.23's answers; see docs/FORMATS.md.
+package solver
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/treewright/treewright/pkg/nevra"
+	"github.com/treewright/treewright/pkg/repodata"
+)
+
+// Request is what is asked for. A word of Install is a package name, also with
+// architecture or version, a glob of names, a capability, a relation such as "foo
+// >= 1.2", or a file's path.
+type Request struct {
+	Install  []string
+	FromRepo []FromRepo      // words that one repository must satisfy
+	Exclude  []string        // names that are invisible
+	Lock     map[string]Lock // by package name: other versions are invisible
+	Strict   bool            // packages without a lock are invisible
+	Weak     bool            // install what chosen packages recommend
+	Arch     string          // basearch
+
+	// Files is called, at most once, with paths that are required and that no package
+	// is known to have; it may add to the packages' Files. nil: nothing is known.
+	Files func(ctx context.Context, paths []string) error
+}
+
+// FromRepo is words that one repository must satisfy.
+type FromRepo struct {
+	Repo  string
+	Words []string
+}
+
+// Lock is the version that a name is locked to.
+type Lock struct {
+	Text    string // for messages
+	Matches func(nevra.NEVRA) bool
+}
+
+// Transaction is the answer.
+type Transaction struct {
+	Install []*repodata.Package // in install order
+}
+
+// NotFound is the error for words that no package fits.
+type NotFound struct {
+	Words []string
+	Near  map[string]string // a name that is spelt alike, for some words
+}
+
+func (e *NotFound) Error() string {
+	out := make([]string, len(e.Words))
+	for i, w := range e.Words {
+		if out[i] = w; e.Near[w] != "" {
+			out[i] += " (did you mean " + e.Near[w] + "?)"
+		}
+	}
+	return "packages not found: " + strings.Join(out, ", ")
+}
+
+// Unsolvable is the error for a request that cannot be satisfied. Problems are
+// independent of each other; each is a chain of sentences.
+type Unsolvable struct {
+	Problems [][]string
+}
+
+func (e *Unsolvable) Error() string {
+	var b strings.Builder
+	for i, p := range e.Problems {
+		if len(e.Problems) > 1 {
+			fmt.Fprintf(&b, "problem %d: ", i+1)
+		}
+		b.WriteString(strings.Join(p, "; "))
+		if i < len(e.Problems)-1 {
+			b.WriteString("\n")
+		}
+	}
+	return b.String()
+}
+
+// Solve chooses the packages. The error is a [*NotFound] or an [*Unsolvable] when
+// there is no answer, or that of Request.Files.
+func Solve(ctx context.Context, repos []*repodata.Repo, req Request) (*Transaction, error) {
+	s, err := prepare(repos, &req)
+	if err != nil {
+		return nil, err
+	}
+	if missing := s.rules.missingFiles(); len(missing) > 0 && req.Files != nil {
+		if err := req.Files(ctx, missing); err != nil {
+			return nil, err
+		}
+		if s, err = prepare(repos, &req); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.run(ctx); err != nil {
+		return nil, err
+	}
+	return &Transaction{Install: order(s.pool, s.installed())}, nil
+}
+
+// prepare builds pool, jobs and rules.
+func prepare(repos []*repodata.Repo, req *Request) (*search, error) {
+	p := newPool(repos, req)
+	jobs, err := p.jobs(req)
+	if err != nil {
+		return nil, err
+	}
+	return newSearch(p, newRules(p, jobs, req.Weak), req.Weak), nil
+}
+
+// job is one word and the packages that satisfy it.
+type job struct {
+	word       string
+	candidates []int
+}
+
+// jobs turns the words into jobs and names all that fit nothing.
+func (p *pool) jobs(req *Request) ([]job, error) {
+	var out []job
+	nf := &NotFound{Near: map[string]string{}}
+	add := func(word string, candidates []int) {
+		if len(candidates) == 0 {
+			nf.Words = append(nf.Words, word)
+			if near := p.near(word); near != "" {
+				nf.Near[word] = near
+			}
+			return
+		}
+		out = append(out, job{word, candidates})
+	}
+	for _, f := range req.FromRepo {
+		for _, w := range f.Words {
+			c := slices.DeleteFunc(p.sel(w), func(id int) bool { return p.pkgs[id].Repo.ID != f.Repo })
+			add(w, c)
+		}
+	}
+	for _, w := range req.Install {
+		if c := p.sel(w); len(c) == 0 && p.hiddenByName(w) != nil {
+			return nil, &Unsolvable{[][]string{{fmt.Sprintf("%s is asked for, but every package of that name is hidden: %s", w, p.hiddenByName(w).why)}}}
+		}
+		add(w, p.sel(w))
+	}
+	if len(nf.Words) > 0 {
+		return nil, nf
+	}
+	return out, nil
+}
