@@ -24,8 +24,7 @@ type Bytes []byte
 // Open returns a reader of b.
 func (b Bytes) Open() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }
 
-// A Segment is Length bytes at Offset: the first Length bytes of From, and zeros
-// where From is shorter.
+// A Segment is Length bytes at Offset: the first Length bytes of From.
 type Segment struct {
 	Offset, Length int64 // bytes
 	From           Source
