@@ -237,3 +237,10 @@ func (h *Header) Scriptlets() (out []Scriptlet) {
 	}
 	return out
 }
+
+// Bytes are lead and headers as they were read, from which [ReadHeader] makes the
+// same Header.
+func (h *Header) Bytes() []byte {
+	pad := (8 - len(h.signature.bytes)%8) % 8
+	return bytes.Join([][]byte{h.lead, h.signature.bytes, make([]byte, pad), h.main.bytes}, nil)
+}

@@ -427,3 +427,28 @@ func (p *parser) learnVars(l *layer) {
 		}
 	}
 }
+
+// ParseStored reads the flattened form that a tree stores of its treefile. The files
+// that it names are not there any more, and are not looked for.
+func ParseStored(b []byte, basearch string) (*Treefile, error) {
+	p := &parser{o: Options{Basearch: basearch}, vars: map[string]any{"basearch": basearch}}
+	root, err := p.mapping("treefile.json", b)
+	if err != nil {
+		return nil, err
+	}
+	l := &layer{file: "treefile.json", values: map[string]value{}}
+	nodes := 0
+	for i := 0; root != nil && i < len(root.Content); i += 2 {
+		k := root.Content[i]
+		spec, ok := keys[k.Value]
+		if !ok {
+			return nil, p.unknown(l.file, k)
+		}
+		x, err := p.convert(l.file, k.Value, k.Value, root.Content[i+1], spec.shape, &nodes)
+		if err != nil {
+			return nil, err
+		}
+		l.values[k.Value] = value{x, l.file, k.Line}
+	}
+	return p.finish(l)
+}

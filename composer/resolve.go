@@ -1,0 +1,413 @@
+package composer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/treewright/treewright/pkg/digest"
+	"github.com/treewright/treewright/pkg/nevra"
+	"github.com/treewright/treewright/pkg/repodata"
+	"github.com/treewright/treewright/pkg/repodata/fetch"
+	"github.com/treewright/treewright/pkg/solver"
+	"github.com/treewright/treewright/pkg/treefile"
+)
+
+// RPMRepo names an RPM repository on the command line.
+type RPMRepo struct {
+	ID    string
+	Place string // URL or folder
+}
+
+// ResolveOptions tells which packages are asked for.
+type ResolveOptions struct {
+	Config
+	Treefile   string    // path; required
+	Lockfile   string    // path; empty: the treefile's name with .lock.json, when it is there
+	Locked     bool      // take exactly the lockfile's packages
+	Releasever string    // overrides the treefile's
+	RPMRepos   []RPMRepo // add to those beside the treefile, or change their place
+}
+
+// ResolvedPackage is a package that was chosen, with the RPM repository it is from.
+type ResolvedPackage struct {
+	NEVRA nevra.NEVRA `json:"nevra"`
+	Repo  string      `json:"repo"`
+	Size  int64       `json:"size"` // bytes of the package file
+}
+
+// resolution is what the stage hands on.
+type resolution struct {
+	treefile *treefile.Treefile
+	client   *fetch.Client
+	configs  map[string]repodata.RepoConfig
+	repos    []*repodata.Repo
+	packages []*repodata.Package // in install order
+}
+
+// Flatten returns the treefile with all includes merged, as JSON.
+func Flatten(ctx context.Context, o ResolveOptions) ([]byte, error) {
+	if err := o.fill(); err != nil {
+		return nil, err
+	}
+	t, err := o.parse()
+	if err != nil {
+		return nil, err
+	}
+	return t.JSON()
+}
+
+// Resolve chooses the packages of a treefile and changes nothing but the cache.
+func Resolve(ctx context.Context, o ResolveOptions) ([]ResolvedPackage, error) {
+	if err := o.fill(); err != nil {
+		return nil, err
+	}
+	unlock, err := o.lockWorkdir(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	r, err := o.resolve(ctx)
+	if err != nil {
+		return nil, err
+	}
+	o.Progress.Step("", 0, 0)
+	out := make([]ResolvedPackage, len(r.packages))
+	for i, p := range r.packages {
+		out[i] = ResolvedPackage{p.NEVRA, p.Repo.ID, p.Size}
+	}
+	return out, nil
+}
+
+// parse reads the treefile and what it includes. Includes may lie anywhere, so the
+// file system is the whole one.
+func (o *ResolveOptions) parse() (*treefile.Treefile, error) {
+	abs, err := filepath.Abs(o.Treefile)
+	if err != nil {
+		return nil, err
+	}
+	t, err := treefile.Parse(os.DirFS("/"), strings.TrimPrefix(filepath.ToSlash(abs), "/"), treefile.Options{Basearch: o.Arch})
+	if err != nil {
+		return nil, o.showPlace(err)
+	}
+	if o.Releasever != "" {
+		t.Releasever = o.Releasever
+	}
+	return t, nil
+}
+
+// showPlace puts the file of a treefile error as the user would name it.
+func (o *ResolveOptions) showPlace(err error) error {
+	var te *treefile.Error
+	if errors.Is(err, fs.ErrNotExist) && !errors.As(err, &te) {
+		return fmt.Errorf("treefile %s: %w", o.Treefile, ErrNotFound)
+	}
+	if errors.As(err, &te) {
+		te.File = userPath("/" + te.File)
+	}
+	return err
+}
+
+// userPath is abs seen from the working folder when it lies below it.
+func userPath(abs string) string {
+	wd, err := os.Getwd()
+	if err != nil {
+		return abs
+	}
+	rel, err := filepath.Rel(wd, abs)
+	if err != nil || strings.HasPrefix(rel, "..") {
+		return abs
+	}
+	return rel
+}
+
+// resolve parses the treefile, loads the repositories' metadata and runs the solver.
+func (o *ResolveOptions) resolve(ctx context.Context) (*resolution, error) {
+	t, err := o.parse()
+	if err != nil {
+		return nil, err
+	}
+	lock, err := o.lock()
+	if err != nil {
+		return nil, err
+	}
+	return o.resolveWith(ctx, t, lock)
+}
+
+// lock reads the lockfile that applies, or returns nil.
+func (o *ResolveOptions) lock() (*Lockfile, error) {
+	path := o.Lockfile
+	if path == "" {
+		path = lockfilePath(o.Treefile)
+	}
+	l, err := readLockfile(path)
+	if err == nil && l == nil && (o.Locked || o.Lockfile != "") {
+		return nil, &hintError{fmt.Errorf("lockfile %s: %w", path, ErrNotFound), "treewright lock " + o.Treefile + " writes it"}
+	}
+	return l, err
+}
+
+func (o *ResolveOptions) resolveWith(ctx context.Context, t *treefile.Treefile, lock *Lockfile) (*resolution, error) {
+	r := &resolution{treefile: t, configs: map[string]repodata.RepoConfig{}}
+	r.client = &fetch.Client{Cache: o.cacheDir(""), Offline: o.Offline, Log: o.Log, Progress: o.Progress}
+	configs, err := o.enabledRepos(t)
+	if err != nil {
+		return nil, err
+	}
+	for i, c := range configs {
+		if c.GPGCheck || c.RepoGPGCheck {
+			return nil, &hintError{fmt.Errorf("RPM repository %s: gpgcheck and repo_gpgcheck are not supported yet", c.ID),
+				"set both to 0 in the .repo file if you trust the place it names"}
+		}
+		o.Progress.Step("reading RPM repositories", int64(i), int64(len(configs)))
+		repo, err := r.client.Load(ctx, c)
+		if err != nil {
+			return nil, loadError(err)
+		}
+		r.repos = append(r.repos, repo)
+		r.configs[c.ID] = c
+	}
+	o.Progress.Step("choosing packages", 0, 0)
+	if err := r.solve(ctx, o, lock); err != nil {
+		return nil, err
+	}
+	o.Log.WithField("packages", len(r.packages)).Info("resolved")
+	return r, nil
+}
+
+// loadError gives errors of a repository the sentinel and the hint that commands show.
+func loadError(err error) error {
+	switch {
+	case errors.Is(err, fetch.ErrNotFound):
+		return &hintError{fmt.Errorf("%w: %w", err, ErrNotFound), "a folder of packages becomes a repository with createrepo_c"}
+	case errors.Is(err, digest.ErrMismatch), errors.Is(err, repodata.ErrMalformed):
+		return fmt.Errorf("%w: %w", err, ErrCorrupt)
+	}
+	return err
+}
+
+// enabledRepos lists the RPM repositories to use: those that the treefile names, or
+// else those enabled in the .repo files beside it; and those of the command line.
+func (o *ResolveOptions) enabledRepos(t *treefile.Treefile) ([]repodata.RepoConfig, error) {
+	all, err := o.repoFiles(t)
+	if err != nil {
+		return nil, err
+	}
+	wanted := slices.Clone(t.Repos)
+	for _, r := range o.RPMRepos {
+		place, err := repoPlace(r.Place, "")
+		if err != nil {
+			return nil, err
+		}
+		i := slices.IndexFunc(all, func(c repodata.RepoConfig) bool { return c.ID == r.ID })
+		if i < 0 {
+			all = append(all, newRepoConfig(r.ID))
+			i = len(all) - 1
+		}
+		all[i].BaseURL, all[i].Mirrorlist, all[i].Metalink, all[i].Enabled = []string{place}, "", "", true
+		if len(t.Repos) > 0 && !slices.Contains(wanted, r.ID) {
+			wanted = append(wanted, r.ID)
+		}
+	}
+	if len(wanted) == 0 {
+		all = slices.DeleteFunc(all, func(c repodata.RepoConfig) bool { return !c.Enabled })
+		if len(all) == 0 {
+			return nil, &hintError{errors.New("no enabled RPM repositories"),
+				"put a .repo file beside the treefile, or give --rpm-repo ID=URL-or-DIR"}
+		}
+		return all, nil
+	}
+	var out []repodata.RepoConfig
+	for _, id := range wanted {
+		i := slices.IndexFunc(all, func(c repodata.RepoConfig) bool { return c.ID == id })
+		if i < 0 {
+			return nil, unknownRepo(id, all)
+		}
+		out = append(out, all[i])
+	}
+	return out, nil
+}
+
+func unknownRepo(id string, known []repodata.RepoConfig) error {
+	ids := make([]string, len(known))
+	for i, c := range known {
+		ids[i] = c.ID
+	}
+	have := "there is no .repo file beside the treefile"
+	if len(ids) > 0 {
+		have = "those known are " + strings.Join(ids, ", ")
+	}
+	return &hintError{fmt.Errorf("RPM repository %s: %w: %s", id, ErrNotFound, have),
+		"give its place with --rpm-repo " + id + "=URL-or-DIR, or put a .repo file with [" + id + "] beside the treefile"}
+}
+
+// repoFiles reads the .repo files beside the treefile, in the order of their names.
+func (o *ResolveOptions) repoFiles(t *treefile.Treefile) ([]repodata.RepoConfig, error) {
+	dir := filepath.Dir(o.Treefile)
+	files, err := filepath.Glob(filepath.Join(dir, "*.repo"))
+	if err != nil {
+		return nil, err
+	}
+	vars := map[string]string{"basearch": o.Arch, "arch": o.Arch}
+	if t.Releasever != "" {
+		vars["releasever"] = t.Releasever
+	}
+	for k, v := range t.RepoVars {
+		vars[k] = v
+	}
+	var out []repodata.RepoConfig
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			return nil, err
+		}
+		configs, err := repodata.ParseRepoFile(userPath(f), b, vars)
+		if err != nil {
+			return nil, err
+		}
+		for i := range configs {
+			for j, u := range configs[i].BaseURL {
+				if configs[i].BaseURL[j], err = repoPlace(u, dir); err != nil {
+					return nil, err
+				}
+			}
+		}
+		out = append(out, configs...)
+	}
+	return out, nil
+}
+
+// repoPlace makes a folder absolute; below dir, the folder of the .repo file, when it
+// is relative. URLs stay.
+func repoPlace(place, dir string) (string, error) {
+	if strings.Contains(place, "://") {
+		return place, nil
+	}
+	return filepath.Abs(filepath.Join(dir, place))
+}
+
+func newRepoConfig(id string) repodata.RepoConfig {
+	return repodata.RepoConfig{ID: id, Name: id, Enabled: true, Priority: 99, Cost: 1000}
+}
+
+// solve runs the solver, and once more when it needs file lists that the primary
+// metadata does not have.
+func (r *resolution) solve(ctx context.Context, o *ResolveOptions, lock *Lockfile) error {
+	t := r.treefile
+	req := solver.Request{
+		Install: t.Packages, Exclude: t.ExcludePackages, Weak: t.Recommends, Arch: o.Arch, Strict: o.Locked,
+		Files: func(ctx context.Context, paths []string) error {
+			for _, repo := range r.repos {
+				if err := r.client.Filelists(ctx, r.configs[repo.ID], repo, paths); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+	if len(t.Packages) == 0 && len(t.RepoPackages) == 0 {
+		return fmt.Errorf("treefile %s: no packages", o.Treefile)
+	}
+	for _, p := range t.RepoPackages {
+		req.FromRepo = append(req.FromRepo, solver.FromRepo{Repo: p.Repo, Words: p.Packages})
+	}
+	if lock != nil {
+		req.Lock = map[string]solver.Lock{}
+		for name, l := range lock.Packages {
+			req.Lock[name] = solver.Lock{Matches: l.matches, Text: l.EVR + l.EVRA}
+		}
+	}
+	tx, err := solver.Solve(ctx, r.repos, req)
+	if err != nil {
+		return solveError(err, o)
+	}
+	r.packages = tx.Install
+	return nil
+}
+
+// solveError gives the solver's answer the sentinel that commands know.
+func solveError(err error, o *ResolveOptions) error {
+	var missing *solver.NotFound
+	var unsolvable *solver.Unsolvable
+	switch {
+	case errors.As(err, &missing):
+		return &hintError{fmt.Errorf("%w: %w", err, ErrNotFound),
+			"look for the name in the RPM repositories of " + o.Treefile + ", or add the one that has it with --rpm-repo ID=URL-or-DIR"}
+	case errors.As(err, &unsolvable):
+		return &hintError{fmt.Errorf("%w: %w", ErrUnsolvable, err),
+			"take one of the packages named out of the treefile, or add an RPM repository that has what is missing"}
+	}
+	return err
+}
+
+// LockOptions tells what to lock.
+type LockOptions struct {
+	ResolveOptions
+	UpdateAll bool     // forget the lockfile
+	Update    []string // packages whose lock is forgotten
+}
+
+// LockReport is the written lockfile.
+type LockReport struct {
+	Lockfile string            `json:"lockfile"`
+	Packages []ResolvedPackage `json:"packages"`
+	Changes  []PackageChange   `json:"pkgdiff"`
+}
+
+// Lock resolves a treefile and writes the lockfile. Packages that it names already
+// stay as they are, unless they are to be updated.
+func Lock(ctx context.Context, o LockOptions) (*LockReport, error) {
+	if err := o.fill(); err != nil {
+		return nil, err
+	}
+	unlock, err := o.lockWorkdir(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	path := o.Lockfile
+	if path == "" {
+		path = lockfilePath(o.Treefile)
+	}
+	old, err := readLockfile(path)
+	if err != nil {
+		return nil, err
+	}
+	t, err := o.parse()
+	if err != nil {
+		return nil, err
+	}
+	r, err := o.resolveWith(ctx, t, o.keep(old))
+	if err != nil {
+		return nil, err
+	}
+	o.Progress.Step("", 0, 0)
+	fresh := newLockfile(r.packages, r.repos, o.Time)
+	report := &LockReport{Lockfile: path}
+	for _, p := range r.packages {
+		report.Packages = append(report.Packages, ResolvedPackage{p.NEVRA, p.Repo.ID, p.Size})
+	}
+	if old != nil {
+		report.Changes = comparePackages(old.nevras(), fresh.nevras())
+	}
+	return report, writeJSON(path, fresh)
+}
+
+// keep is the part of a lockfile that still holds.
+func (o *LockOptions) keep(old *Lockfile) *Lockfile {
+	if old == nil || o.UpdateAll {
+		return nil
+	}
+	kept := &Lockfile{Packages: map[string]LockedPackage{}}
+	for name, p := range old.Packages {
+		if !slices.Contains(o.Update, name) {
+			kept.Packages[name] = p
+		}
+	}
+	return kept
+}
