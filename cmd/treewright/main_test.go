@@ -1,0 +1,121 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/treewright/treewright/composer"
+	"github.com/treewright/treewright/pkg/fixture/tinyrpm"
+	"github.com/treewright/treewright/pkg/repodata/index"
+)
+
+var update = flag.Bool("update", false, "rewrite the expected outputs of the scripts")
+
+func TestMain(m *testing.M) {
+	composer.InitSandbox()
+	testscript.Main(m, map[string]func(){"treewright": func() { main() }})
+}
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: filepath.Join("testdata", "script"), UpdateScripts: *update,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("SOURCE_DATE_EPOCH", "1700000000")
+			e.Setenv("PATH", os.Getenv("PATH")+":/usr/sbin:/sbin")
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"rpms": makeRPMs, "damage": damage, "judge": judge},
+	})
+}
+
+// makeRPMs is the command "rpms DIR VERSION": a small RPM repository.
+func makeRPMs(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: rpms DIR VERSION")
+	}
+	dir := ts.MkAbs(args[0])
+	ts.Check(os.RemoveAll(dir))
+	ts.Check(os.MkdirAll(dir, 0o755))
+	for _, p := range packages(args[1]) {
+		b, err := tinyrpm.Build(p)
+		ts.Check(err)
+		ts.Check(os.WriteFile(filepath.Join(dir, p.FileName()), b, 0o644))
+	}
+	_, err := index.Write(dir, 1700000000)
+	ts.Check(err)
+}
+
+func packages(version string) []tinyrpm.Package {
+	return []tinyrpm.Package{
+		{Name: "base", Version: "1", Files: []tinyrpm.File{
+			{Path: "/etc/passwd", Body: "root:x:0:0:root:/root:/bin/sh\n"}, {Path: "/etc/group", Body: "root:x:0:\n"},
+			{Path: "/usr/lib/os-release", Body: "ID=test\nPRETTY_NAME=Test\n"}, {Path: "/usr/bin", Dir: true}, {Path: "/bin", Target: "usr/bin"},
+		}},
+		{Name: "kernel", Version: "6", Files: []tinyrpm.File{{Path: "/usr/lib/modules/6.test/vmlinuz", Body: "kernel", Mode: 0o755}}},
+		{Name: "app", Version: version, Epoch: "1", Requires: []string{"base", "lib >= " + version}, Files: []tinyrpm.File{
+			{Path: "/usr/bin/app", Body: "app " + version, Mode: 0o755},
+			{Path: "/usr/lib/systemd/system/app.service", Body: "[Install]\nWantedBy=multi-user.target\n"},
+			{Path: "/usr/share/app/data", Body: strings.Repeat("data "+version+"\n", 4000)},
+		}},
+		{Name: "lib", Version: version, Files: []tinyrpm.File{{Path: "/usr/lib/lib.so", Body: strings.Repeat("lib "+version, 1000)}}},
+		{Name: "broken", Version: "1", Requires: []string{"lib >= 99"}, Files: []tinyrpm.File{{Path: "/usr/bin/broken", Body: "x"}}},
+		{Name: "rival", Version: "1", Files: []tinyrpm.File{{Path: "/usr/bin/app", Body: "another app", Mode: 0o755}}},
+	}
+}
+
+// damage is the command "damage FILE": one bit in the middle flips.
+func damage(ts *testscript.TestScript, neg bool, args []string) {
+	found, err := filepath.Glob(ts.MkAbs(args[0]))
+	ts.Check(err)
+	if len(found) != 1 {
+		ts.Fatalf("%s: %d files", args[0], len(found))
+	}
+	b, err := os.ReadFile(found[0])
+	ts.Check(err)
+	b[len(b)-len(b)/4] ^= 1
+	ts.Check(os.WriteFile(found[0], b, 0o644))
+}
+
+// judge is the command "judge PROGRAM ARGS…": a real tool that must be content. Where
+// it is missing the check is passed over, but not in CI. Globs are expanded.
+func judge(ts *testscript.TestScript, neg bool, args []string) {
+	path, err := lookTool(args[0])
+	if err != nil {
+		if os.Getenv("CI") != "" {
+			ts.Fatalf("%v", err)
+		}
+		ts.Logf("%v", err)
+		return
+	}
+	var all []string
+	for _, a := range args[1:] {
+		if strings.ContainsAny(a, "*") {
+			found, err := filepath.Glob(ts.MkAbs(a))
+			ts.Check(err)
+			if len(found) == 0 {
+				ts.Fatalf("%s: no such file", a)
+			}
+			all = append(all, found...)
+		} else {
+			all = append(all, a)
+		}
+	}
+	ts.Check(ts.Exec(path, all...))
+}
+
+func lookTool(name string) (string, error) {
+	for _, dir := range []string{"/usr/bin", "/usr/sbin", "/bin", "/sbin", "/usr/local/bin"} {
+		p := filepath.Join(dir, name)
+		if st, err := os.Stat(p); err == nil && st.Mode()&0o111 != 0 {
+			return p, nil
+		}
+	}
+	return "", fmt.Errorf("%s is not installed: `make peers` installs it", name)
+}
+
