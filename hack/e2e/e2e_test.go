@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/treewright/treewright/pkg/disk/gpt"
 	"github.com/treewright/treewright/pkg/fixture"
 	"github.com/treewright/treewright/pkg/ostree"
 	"github.com/treewright/treewright/pkg/ostree/delta"
@@ -143,7 +145,7 @@ func TestEverything(t *testing.T) {
 		}
 	}
 	first := doBuild(t, work, v1)
-	t.Run("judges", func(t *testing.T) { judges(t, dir, work, first) })
+	t.Run("judges", func(t *testing.T) { judges(t, work, first) })
 	t.Run("nothing to do", func(t *testing.T) {
 		out := treewright(t, "build", "--json", "--progress", "none", "--workdir", work, "--firmware", "bios,uefi", "--rpm-repo", "debian="+v1, filepath.Join(top, "hack/e2e/e2e.yaml"))
 		if !strings.Contains(out, `"unchanged": true`) || !strings.Contains(out, first.Commit) {
@@ -151,7 +153,7 @@ func TestEverything(t *testing.T) {
 		}
 	})
 	second := secondVersion(t, work, v1, v2, first)
-	t.Run("delta by stock ostree", func(t *testing.T) { applyDelta(t, dir, work, first, second) })
+	t.Run("delta by stock ostree", func(t *testing.T) { applyDelta(t, work, first, second) })
 	t.Run("same bytes", func(t *testing.T) {
 		again := filepath.Join(dir, "again")
 		a := doBuild(t, again, v1)
@@ -230,7 +232,7 @@ func sameAsDNF(t *testing.T, dir, rpms string) {
 }
 
 // judges has the real tools look at what was made.
-func judges(t *testing.T, dir, work string, b *build) {
+func judges(t *testing.T, work string, b *build) {
 	repo := filepath.Join(work, "repo")
 	run(t, fixture.Tool(t, "ostree"), "--repo="+repo, "fsck")
 	raw := b.image(t, "raw")
@@ -242,7 +244,7 @@ func judges(t *testing.T, dir, work string, b *build) {
 	if out := run(t, fixture.Tool(t, "sgdisk"), "-v", raw); !strings.Contains(out, "No problems found") {
 		t.Errorf("sgdisk: %s", out)
 	}
-	partitions(t, dir, raw)
+	partitions(t, raw)
 	root := filepath.Join(t.TempDir(), "root")
 	run(t, fixture.Tool(t, "ostree"), "--repo="+repo, "checkout", "-U", b.Commit, root)
 	rpm := fixture.Tool(t, "rpm")
@@ -259,26 +261,28 @@ func judges(t *testing.T, dir, work string, b *build) {
 }
 
 // partitions checks the file systems.
-func partitions(t *testing.T, dir, raw string) {
-	out := run(t, fixture.Tool(t, "sfdisk"), "--json", raw)
-	var table struct {
-		PartitionTable struct {
-			Partitions []struct {
-				Start, Size int64
-				Name        string
-			}
-		}
-	}
-	if err := json.Unmarshal([]byte(out), &table); err != nil {
+func partitions(t *testing.T, raw string) {
+	f, err := os.Open(raw)
+	if err != nil {
 		t.Fatal(err)
 	}
-	for _, p := range table.PartitionTable.Partitions {
+	defer f.Close()
+	head := make([]byte, 34*gpt.SectorSize)
+	if _, err := io.ReadFull(f, head); err != nil {
+		t.Fatal(err)
+	}
+	table, err := gpt.Parse(head)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range table.Partitions {
 		check := map[string][]string{"EFI-SYSTEM": {"fsck.fat", "-n"}, "boot": {"e2fsck", "-fn"}, "root": {"e2fsck", "-fn"}}[p.Name]
 		if check == nil {
 			continue
 		}
 		part := filepath.Join(t.TempDir(), p.Name)
-		run(t, "dd", "if="+raw, "of="+part, "bs=1M", fmt.Sprintf("skip=%d", p.Start/2048), fmt.Sprintf("count=%d", p.Size/2048), "conv=sparse", "status=none")
+		const perMiB = 2048 // sectors
+		run(t, "dd", "if="+raw, "of="+part, "bs=1M", fmt.Sprintf("skip=%d", p.First/perMiB), fmt.Sprintf("count=%d", (p.Last+1-p.First)/perMiB), "conv=sparse", "status=none")
 		run(t, fixture.Tool(t, check[0]), append(check[1:], part)...)
 	}
 }
@@ -305,13 +309,13 @@ func verify(t *testing.T, rpm, root string) {
 }
 
 // applyDelta has the host's ostree make the second commit of the first and the delta.
-func applyDelta(t *testing.T, dir, work string, first, second *build) {
+func applyDelta(t *testing.T, work string, first, second *build) {
 	tool := fixture.Tool(t, "ostree")
 	client := filepath.Join(t.TempDir(), "client")
 	src := filepath.Join(work, "repo")
 	run(t, tool, "--repo="+client, "init", "--mode=bare-user")
 	run(t, tool, "--repo="+client, "pull-local", src, first.Commit)
-	fallbacks(t, src, client, second)
+	fallbacks(t, second)
 	run(t, tool, "--repo="+client, "remote", "add", "--no-gpg-verify", "origin", "file://"+src)
 	run(t, tool, "--repo="+client, "pull", "--require-static-deltas", "origin", second.Commit)
 	run(t, tool, "--repo="+client, "fsck")
@@ -319,7 +323,7 @@ func applyDelta(t *testing.T, dir, work string, first, second *build) {
 }
 
 // fallbacks tells what the delta leaves to be fetched whole.
-func fallbacks(t *testing.T, src, client string, b *build) {
+func fallbacks(t *testing.T, b *build) {
 	raw, err := os.ReadFile(filepath.Join(b.Deltas[0].Path, "superblock"))
 	if err != nil {
 		t.Fatal(err)

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/treewright/treewright/pkg/compress"
 	"github.com/treewright/treewright/pkg/fsutil"
 	"github.com/treewright/treewright/pkg/ostree"
 )
@@ -26,10 +27,11 @@ type ObjectReader interface {
 	StoredSize(t ostree.ObjectType, c ostree.Checksum) (int64, error)
 }
 
-// Defaults of [Options], in bytes: those of `ostree static-delta generate`.
+// Defaults of [Options], in bytes. The first is that of `ostree static-delta
+// generate`; parts are smaller than its 32 MB, so that all cores compress.
 const (
 	DefaultMinFallbackSize = 4e6
-	DefaultMaxPartSize     = 32e6
+	DefaultMaxPartSize     = 8e6
 )
 
 // Options tells what to make a delta of.
@@ -102,8 +104,10 @@ type generator struct {
 	group *errgroup.Group
 	mu    sync.Mutex // of sb.Parts
 
-	part   *part
-	nParts int
+	// The part that is filled, one for content that compresses and one for content
+	// that is compressed already.
+	plain, stored *part
+	nParts        int
 }
 
 func (g *generator) run(ctx context.Context, repoDir string) (_ *Report, err error) {
@@ -255,7 +259,7 @@ func (g *generator) pack(ctx context.Context, fresh []ObjectName) error {
 	var working context.Context
 	g.group, working = errgroup.WithContext(ctx)
 	g.group.SetLimit(g.o.Workers)
-	g.part = &part{}
+	g.plain, g.stored = &part{}, &part{stored: true}
 	for i, o := range fresh {
 		if working.Err() != nil {
 			return errors.Join(context.Cause(ctx), g.group.Wait())
@@ -266,8 +270,11 @@ func (g *generator) pack(ctx context.Context, fresh []ObjectName) error {
 		g.o.Progress(int64(i+1), int64(len(fresh)))
 	}
 	// A delta has at least one part, also when it has no objects.
-	if len(g.part.objects) > 0 || g.nParts == 0 {
-		g.flush()
+	if len(g.plain.objects) > 0 || g.nParts == 0 && len(g.stored.objects) == 0 {
+		g.flush(&g.plain)
+	}
+	if len(g.stored.objects) > 0 {
+		g.flush(&g.stored)
 	}
 	return g.group.Wait()
 }
@@ -278,8 +285,8 @@ func (g *generator) add(o ObjectName) error {
 		if err != nil {
 			return err
 		}
-		g.room(int64(len(raw)))
-		g.part.addMetadata(o, raw)
+		g.room(&g.plain, int64(len(raw)))
+		g.plain.addMetadata(o, raw)
 		return nil
 	}
 	f, err := g.r.StatFile(o.Checksum)
@@ -298,21 +305,29 @@ func (g *generator) add(o ObjectName) error {
 	if err != nil {
 		return err
 	}
-	g.room(f.Size)
-	return errors.Join(g.part.addFile(o, f, bufio.NewReader(rc)), rc.Close())
+	br := bufio.NewReader(rc)
+	to := &g.plain
+	if head, err := br.Peek(magicSize); err == nil && compress.Detect(head) != compress.None {
+		to = &g.stored
+	}
+	g.room(to, f.Size)
+	return errors.Join((*to).addFile(o, f, br), rc.Close())
 }
 
-// room begins a new part when n more bytes do not fit into this one.
-func (g *generator) room(n int64) {
-	if len(g.part.objects) > 0 && int64(len(g.part.blob))+n > g.o.MaxPartSize {
-		g.flush()
+// magicSize is enough of a file to tell whether it is compressed.
+const magicSize = 6
+
+// room begins a new part when n more bytes do not fit into one.
+func (g *generator) room(p **part, n int64) {
+	if len((*p).objects) > 0 && int64(len((*p).blob))+n > g.o.MaxPartSize {
+		g.flush(p)
 	}
 }
 
-// flush hands the part over to be compressed and begins the next one.
-func (g *generator) flush() {
-	full, n := g.part, g.nParts
-	g.part = &part{}
+// flush hands a part over to be compressed and begins the next one.
+func (g *generator) flush(p **part) {
+	full, n := *p, g.nParts
+	*p = &part{stored: full.stored}
 	g.nParts++
 	g.mu.Lock()
 	g.sb.Parts = append(g.sb.Parts, PartHeader{})

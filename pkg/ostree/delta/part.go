@@ -29,6 +29,7 @@ type part struct {
 	ops     []byte
 	modes   indexed
 	xattrs  indexed
+	stored  bool // content that is compressed already: it is not tried again
 }
 
 // indexed is a list without duplicates.
@@ -122,9 +123,11 @@ func (p *part) write(w io.Writer) (PartHeader, error) {
 	if _, err := sum.Write([]byte{'x'}); err != nil {
 		return h, err
 	}
-	xz, err := compress.NewXZWriter(sum, min(dictSize, max(4096, len(payload))))
-	if err != nil {
-		return h, err
+	xz := compress.NewStoredXZWriter(sum)
+	if !p.stored {
+		if xz, err = compress.NewXZWriter(sum, min(dictSize, max(4096, len(payload)))); err != nil {
+			return h, err
+		}
 	}
 	if _, err := xz.Write(payload); err != nil {
 		return h, err
