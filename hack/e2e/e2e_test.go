@@ -369,9 +369,9 @@ func boots(t *testing.T, b *build, format string, firmware qemu.Firmware) {
 	r, err := qemu.Boot(t.Context(), qemu.Options{
 		Image: b.image(t, format), Firmware: firmware, Timeout: 8 * time.Minute, Console: log,
 		Steps: []qemu.Step{
-			{Expect: prompt, Send: "systemctl is-system-running --wait; ostree admin status; echo st\"\"ate=$(systemctl is-system-running) t\"\"arget=$(systemctl is-active multi-user.target)\n"},
+			{Expect: prompt, Send: "systemctl is-system-running --wait; ostree admin status; echo st\"\"ate=$(systemctl is-system-running) t\"\"arget=$(systemctl is-active multi-user.target) end\n"},
 			{Expect: regexp.MustCompile(`\* debian ` + b.Commit + `\.0`)},
-			{Expect: regexp.MustCompile(`state=\S+ target=\S+`)},
+			{Expect: regexp.MustCompile(`state=\S+ target=\S+ end`)},
 		},
 	})
 	if err != nil {

@@ -3,6 +3,7 @@ package delta
 import (
 	"bufio"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -305,17 +306,38 @@ func (g *generator) add(o ObjectName) error {
 	if err != nil {
 		return err
 	}
-	br := bufio.NewReader(rc)
+	br := bufio.NewReaderSize(rc, sampleSize)
+	sample, err := br.Peek(int(min(f.Size, sampleSize)))
+	if err != nil {
+		return errors.Join(fmt.Errorf("object %s.file: %w", o.Checksum, err), rc.Close())
+	}
 	to := &g.plain
-	if head, err := br.Peek(magicSize); err == nil && compress.Detect(head) != compress.None {
+	if !g.compresses(sample) {
 		to = &g.stored
 	}
 	g.room(to, f.Size)
 	return errors.Join((*to).addFile(o, f, br), rc.Close())
 }
 
-// magicSize is enough of a file to tell whether it is compressed.
-const magicSize = 6
+// sampleSize is how much of a file is looked at to tell whether it compresses.
+const sampleSize = 32 << 10
+
+// compresses tells whether a file, of which sample is the beginning, is worth the time
+// of xz.
+func (g *generator) compresses(sample []byte) bool {
+	if compress.Detect(sample) != compress.None {
+		return false
+	}
+	var packed counter
+	packed.w, packed.h = io.Discard, sha256.New()
+	z, err := compress.NewDeflateWriter(&packed, 1)
+	if err != nil {
+		return true
+	}
+	z.Write(sample) // a counter takes everything
+	z.Close()
+	return int(packed.n) < len(sample)*9/10 || len(sample) < 1024
+}
 
 // room begins a new part when n more bytes do not fit into one.
 func (g *generator) room(p **part, n int64) {
