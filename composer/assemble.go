@@ -19,7 +19,7 @@ import (
 // absence would change the tree.
 var unsupported = map[string]string{
 	"lockfile-repos": "", "install-langs": "", "readonly-executables": "", "ostree-layers": "", "ostree-override-layers": "",
-	"ima": "", "gpg-key": "", "container-cmd": "", "cliwrap": "", "cliwrap-binaries": "", "bootstrap-packages": "",
+	"ima": "", "gpg-key": "", "container-cmd": "", "cliwrap": "", "cliwrap-binaries": "",
 }
 
 // checkSupported refuses what would silently be left out.
