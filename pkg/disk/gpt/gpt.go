@@ -1,4 +1,4 @@
-// Package gpt writes GUID partition tables.
+// Package gpt writes, reads and checks GUID partition tables.
 //
 // # Format
 //
@@ -8,22 +8,23 @@
 // Header and entries have CRC-32 checksums. GUIDs are stored with their first three
 // parts little-endian, as all numbers here.
 //
+// Not here: sectors of 4096 bytes, and tables of another shape than 128 entries of
+// 128 bytes at sector 2, which no tool makes unless it is told to.
+//
 // Source: UEFI specification 2.10, chapter 5; see docs/FORMATS.md.
 package gpt
 
 import (
-	"encoding/binary"
+	"cmp"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash/crc32"
+	"slices"
 	"strings"
 	"unicode/utf16"
-
-	"github.com/treewright/treewright/pkg/segment"
 )
 
-// ErrMalformed is wrapped by errors of [Parse] and [Table.Segments].
+// ErrMalformed is wrapped by errors of [Parse], [Read] and [Table.Segments].
 var ErrMalformed = errors.New("partition table is malformed")
 
 const (
@@ -34,6 +35,7 @@ const (
 	entrySize    = 128
 	entrySectors = entryCount * entrySize / SectorSize
 	headerSize   = 92
+	nameUnits    = 36
 	bootCode     = 440
 )
 
@@ -43,7 +45,7 @@ type GUID [16]byte
 // ParseGUID reads xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx.
 func ParseGUID(s string) (g GUID, err error) {
 	b, err := hex.DecodeString(strings.ReplaceAll(s, "-", ""))
-	if err != nil || len(b) != len(g) || len(s) != 36 {
+	if err != nil || len(b) != len(g) || !strings.EqualFold(GUID(b).String(), s) {
 		return g, fmt.Errorf("GUID %q: %w", s, ErrMalformed)
 	}
 	return GUID(b), nil
@@ -65,6 +67,8 @@ var (
 	TypeXBootLdr = GUID{0xBC, 0x13, 0xC2, 0xFF, 0x59, 0xE6, 0x42, 0x62, 0xA3, 0x52, 0xB2, 0x75, 0xFD, 0x6F, 0x71, 0x72}
 	TypeRootX86  = GUID{0x4F, 0x68, 0xBC, 0xE3, 0xE8, 0xCD, 0x4D, 0xB1, 0x96, 0xE7, 0xFB, 0xCA, 0xF9, 0x84, 0xB7, 0x09}
 	TypeRootARM  = GUID{0xB9, 0x21, 0xB0, 0x45, 0x1D, 0xF0, 0x41, 0xC3, 0xAF, 0x44, 0x4C, 0x6F, 0x28, 0x0D, 0x3F, 0xAE}
+	// TypeReserved holds the place of BIOS-BOOT on machines that have no BIOS.
+	TypeReserved = GUID{0x8D, 0xA6, 0x33, 0x39, 0x00, 0x07, 0x60, 0xC0, 0xC4, 0x36, 0x08, 0x3A, 0xC8, 0x23, 0x09, 0x08}
 	TypeLinux    = GUID{0x0F, 0xC6, 0x3D, 0xAF, 0x84, 0x83, 0x47, 0x72, 0x8E, 0x79, 0x3D, 0x69, 0xD8, 0x47, 0x7D, 0xE4}
 )
 
@@ -72,9 +76,11 @@ var (
 const (
 	AttrRequired       = 1 << 0
 	AttrLegacyBootable = 1 << 2
+	AttrGrowFileSystem = 1 << 59 // systemd's: the file system grows with the partition
 )
 
-// Partition is an entry. First and Last are sectors, both in it.
+// Partition is an entry. First and Last are sectors, both in it. The one whose Type
+// is zero is a gap in the numbering and has nothing else.
 type Partition struct {
 	Type, GUID  GUID
 	First, Last uint64
@@ -82,7 +88,7 @@ type Partition struct {
 	Name        string // at most 36 UTF-16 units
 }
 
-// Table is a disk's partition table.
+// Table is a disk's partition table. Partition number n is Partitions[n-1].
 type Table struct {
 	Disk       GUID
 	Sectors    uint64 // of the disk
@@ -95,127 +101,50 @@ func (t *Table) FirstUsable() uint64 { return 2 + entrySectors }
 // LastUsable is the last sector that a partition may have.
 func (t *Table) LastUsable() uint64 { return t.Sectors - entrySectors - 2 }
 
+// maxSectors keeps every offset in bytes within 63 bits.
+const maxSectors = 1 << 54
+
+// check tells what is wrong with a table, the numbers of partitions as users count.
 func (t *Table) check() error {
-	if t.Sectors < 2*(2+entrySectors) || len(t.Partitions) > entryCount {
+	if t.Sectors < 2*(2+entrySectors) || t.Sectors > maxSectors || len(t.Partitions) > entryCount {
 		return fmt.Errorf("%d sectors with %d partitions: %w", t.Sectors, len(t.Partitions), ErrMalformed)
 	}
-	end := t.FirstUsable()
+	var order []int
+	guids := map[GUID]int{}
 	for i, p := range t.Partitions {
-		if p.First < end || p.Last < p.First || p.Last > t.LastUsable() {
-			return fmt.Errorf("partition %d: sectors %d to %d overlap or do not fit: %w", i+1, p.First, p.Last, ErrMalformed)
+		if p.Type == (GUID{}) {
+			if p != (Partition{}) {
+				return fmt.Errorf("partition %d: has no type: %w", i+1, ErrMalformed)
+			}
+			continue
 		}
-		if len(utf16.Encode([]rune(p.Name))) > 36 {
-			return fmt.Errorf("partition %d: name %q is too long: %w", i+1, p.Name, ErrMalformed)
+		if err := t.checkPartition(p); err != nil {
+			return fmt.Errorf("partition %d: %w", i+1, err)
 		}
-		end = p.Last + 1
+		if other, ok := guids[p.GUID]; ok {
+			return fmt.Errorf("partitions %d and %d have the same GUID %s: %w", other, i+1, p.GUID, ErrMalformed)
+		}
+		guids[p.GUID] = i + 1
+		order = append(order, i)
+	}
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(t.Partitions[a].First, t.Partitions[b].First) })
+	for k := 1; k < len(order); k++ {
+		a, b := order[k-1], order[k]
+		if t.Partitions[b].First <= t.Partitions[a].Last {
+			return fmt.Errorf("partitions %d and %d overlap at sector %d: %w", a+1, b+1, t.Partitions[b].First, ErrMalformed)
+		}
 	}
 	return nil
 }
 
-// Segments are the table's bytes on the disk: at its start, with boot, at most 440
-// bytes of boot code, and at its end.
-func (t *Table) Segments(boot []byte) (segment.List, error) {
-	if err := t.check(); err != nil {
-		return nil, err
+func (t *Table) checkPartition(p Partition) error {
+	switch {
+	case p.First < t.FirstUsable() || p.Last < p.First || p.Last > t.LastUsable():
+		return fmt.Errorf("sectors %d to %d do not lie in %d to %d: %w", p.First, p.Last, t.FirstUsable(), t.LastUsable(), ErrMalformed)
+	case len(utf16.Encode([]rune(p.Name))) > nameUnits || strings.Contains(p.Name, "\x00"):
+		return fmt.Errorf("name %q is longer than %d characters or has a NUL: %w", p.Name, nameUnits, ErrMalformed)
+	case p.GUID == (GUID{}):
+		return fmt.Errorf("GUID is zero: %w", ErrMalformed)
 	}
-	if len(boot) > bootCode {
-		return nil, fmt.Errorf("boot code of %d bytes, at most %d fit: %w", len(boot), bootCode, ErrMalformed)
-	}
-	entries := t.entries()
-	start := append(t.mbr(boot), t.header(1, t.Sectors-1, 2, entries)...)
-	start = append(start, entries...)
-	last := t.Sectors - 1
-	end := append(entries[:len(entries):len(entries)], t.header(last, 1, last-entrySectors, entries)...)
-	return segment.List{
-		{Offset: 0, Length: int64(len(start)), From: segment.Bytes(start)},
-		{Offset: int64(last-entrySectors) * SectorSize, Length: int64(len(end)), From: segment.Bytes(end)},
-	}, nil
-}
-
-func (t *Table) mbr(boot []byte) []byte {
-	b := make([]byte, SectorSize)
-	copy(b, boot)
-	e := b[446:]
-	copy(e, []byte{0, 0, 2, 0, 0xee, 0xff, 0xff, 0xff})
-	binary.LittleEndian.PutUint32(e[8:], 1)
-	binary.LittleEndian.PutUint32(e[12:], uint32(min(t.Sectors-1, 0xffffffff)))
-	b[510], b[511] = 0x55, 0xaa
-	return b
-}
-
-func (t *Table) entries() []byte {
-	out := make([]byte, entryCount*entrySize)
-	le := binary.LittleEndian
-	for i, p := range t.Partitions {
-		e := out[i*entrySize:]
-		typ, own := p.Type.swap(), p.GUID.swap()
-		copy(e, typ[:])
-		copy(e[16:], own[:])
-		le.PutUint64(e[32:], p.First)
-		le.PutUint64(e[40:], p.Last)
-		le.PutUint64(e[48:], p.Attributes)
-		for j, u := range utf16.Encode([]rune(p.Name)) {
-			le.PutUint16(e[56+2*j:], u)
-		}
-	}
-	return out
-}
-
-func (t *Table) header(own, other, at uint64, entries []byte) []byte {
-	h := make([]byte, SectorSize)
-	le := binary.LittleEndian
-	copy(h, "EFI PART")
-	le.PutUint32(h[8:], 0x10000)
-	le.PutUint32(h[12:], headerSize)
-	le.PutUint64(h[24:], own)
-	le.PutUint64(h[32:], other)
-	le.PutUint64(h[40:], t.FirstUsable())
-	le.PutUint64(h[48:], t.LastUsable())
-	disk := t.Disk.swap()
-	copy(h[56:], disk[:])
-	le.PutUint64(h[72:], at)
-	le.PutUint32(h[80:], entryCount)
-	le.PutUint32(h[84:], entrySize)
-	le.PutUint32(h[88:], crc32.ChecksumIEEE(entries))
-	le.PutUint32(h[16:], crc32.ChecksumIEEE(h[:headerSize]))
-	return h
-}
-
-// Parse reads the table at the start of a disk: b is its first 34 sectors.
-func Parse(b []byte) (*Table, error) {
-	if len(b) < (2+entrySectors)*SectorSize {
-		return nil, fmt.Errorf("%d bytes, want %d: %w", len(b), (2+entrySectors)*SectorSize, ErrMalformed)
-	}
-	h := b[SectorSize : 2*SectorSize]
-	le := binary.LittleEndian
-	if string(h[:8]) != "EFI PART" || le.Uint32(h[12:]) != headerSize {
-		return nil, fmt.Errorf("header %q: %w", h[:8], ErrMalformed)
-	}
-	sum := append([]byte{}, h[:headerSize]...)
-	clear(sum[16:20])
-	if crc32.ChecksumIEEE(sum) != le.Uint32(h[16:]) {
-		return nil, fmt.Errorf("header checksum: %w", ErrMalformed)
-	}
-	if le.Uint64(h[72:]) != 2 || le.Uint32(h[80:]) != entryCount || le.Uint32(h[84:]) != entrySize {
-		return nil, fmt.Errorf("entries are not where they are always: %w", ErrMalformed)
-	}
-	entries := b[2*SectorSize : (2+entrySectors)*SectorSize]
-	if crc32.ChecksumIEEE(entries) != le.Uint32(h[88:]) {
-		return nil, fmt.Errorf("checksum of the entries: %w", ErrMalformed)
-	}
-	t := &Table{Disk: GUID(h[56:72]).swap(), Sectors: le.Uint64(h[32:]) + 1}
-	for i := range entryCount {
-		e := entries[i*entrySize:]
-		if GUID(e[:16]) == (GUID{}) {
-			continue
-		}
-		p := Partition{Type: GUID(e[:16]).swap(), GUID: GUID(e[16:32]).swap(), First: le.Uint64(e[32:]), Last: le.Uint64(e[40:]), Attributes: le.Uint64(e[48:])}
-		var name []uint16
-		for j := 0; j < 36 && le.Uint16(e[56+2*j:]) != 0; j++ {
-			name = append(name, le.Uint16(e[56+2*j:]))
-		}
-		p.Name = string(utf16.Decode(name))
-		t.Partitions = append(t.Partitions, p)
-	}
-	return t, t.check()
+	return nil
 }
