@@ -198,9 +198,3 @@ func writeFilesystem(out string) error {
 	}
 	return writeRPM(out, meta, "filesystem-1-1.src.rpm", files)
 }
-
-// index writes the repository's metadata.
-func index(ctx context.Context, dir string) error {
-	_, err := command(ctx, "createrepo_c", "--general-compress-type=gz", "--quiet", dir)
-	return err
-}

@@ -27,6 +27,8 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+
+	"github.com/treewright/treewright/pkg/repodata/index"
 )
 
 func main() {
@@ -78,7 +80,7 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := index(ctx, o.out); err != nil {
+	if _, err := index.Write(o.out, -1); err != nil {
 		return err
 	}
 	abs, err := filepath.Abs(o.out)

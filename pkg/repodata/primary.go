@@ -21,8 +21,8 @@ func ParsePrimary(r io.Reader) ([]*Package, error) {
 	for {
 		t, err := p.d.RawToken()
 		if err == io.EOF {
-			if !p.rooted {
-				return nil, p.bad(errors.New("no element metadata"))
+			if !p.closed {
+				return nil, p.bad(fmt.Errorf("element metadata is missing or does not end: %w", ErrMalformed))
 			}
 			return p.out, nil
 		}
@@ -49,7 +49,8 @@ type primary struct {
 	d      *xml.Decoder
 	out    []*Package
 	cur    *Package
-	rooted bool
+	rooted bool              // metadata has begun
+	closed bool              // and ended
 	list   *[]nevra.Relation // of the dependency element that we are in
 	kind   string            // type attribute of the checksum or the file
 	text   []byte
@@ -198,6 +199,7 @@ func (p *primary) entry(t xml.StartElement) error {
 func (p *primary) end(name string) error {
 	c := p.cur
 	if c == nil {
+		p.closed = p.closed || p.rooted && name == "metadata"
 		return nil
 	}
 	if c.relations(name) != nil {

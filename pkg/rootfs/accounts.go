@@ -34,7 +34,10 @@ func (a *assembly) accounts() error {
 }
 
 // accountDB is the accounts of the tree.
-type accountDB struct{ users, groups []*account }
+type accountDB struct {
+	users, groups []*account
+	reserved      map[uint32]bool // numbers that sysusers.d fixes
+}
 
 func (db *accountDB) user(name string) *account  { return find(db.users, name) }
 func (db *accountDB) group(name string) *account { return find(db.groups, name) }
@@ -117,28 +120,36 @@ func (a *assembly) sysusers(db *accountDB) error {
 			}
 		}
 	}
-	// Groups, then users, then members; fixed numbers first, so that none is taken by
-	// an account that gets any.
-	for _, pass := range []struct {
-		kind  string
-		fixed bool
-	}{{"g", true}, {"u", true}, {"g", false}, {"u", false}} {
-		for _, f := range lines {
-			if strings.TrimRight(f[0], "!+") == pass.kind && isFixed(f) == pass.fixed {
-				if err := db.apply(pass.kind, f); err != nil {
-					return err
-				}
-			}
+	// Groups, then users, then members. Fixed numbers are set aside first, so that none
+	// is taken by an account that gets any.
+	for _, f := range lines {
+		if isFixed(f) {
+			db.reserve(f[2])
 		}
 	}
-	for _, f := range lines {
-		if f[0] == "m" && len(f) > 2 {
-			if err := db.apply("m", f); err != nil {
+	for _, kind := range []string{"g", "u", "m"} {
+		for _, f := range lines {
+			if strings.TrimRight(f[0], "!+") != kind || kind == "m" && len(f) < 3 {
+				continue
+			}
+			if err := db.apply(kind, f); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// reserve sets the numbers of a line's third field aside.
+func (db *accountDB) reserve(field string) {
+	if db.reserved == nil {
+		db.reserved = map[uint32]bool{}
+	}
+	for n := range strings.SplitSeq(field, ":") {
+		if id, err := strconv.ParseUint(n, 10, 32); err == nil {
+			db.reserved[uint32(id)] = true
+		}
+	}
 }
 
 // isFixed tells whether a line names a number.
@@ -257,7 +268,7 @@ const topSystemID = 999
 func (db *accountDB) free() uint32 {
 	id := uint32(topSystemID)
 	taken := func(a *account) bool { return a.id == id }
-	for slices.ContainsFunc(db.users, taken) || slices.ContainsFunc(db.groups, taken) {
+	for db.reserved[id] || slices.ContainsFunc(db.users, taken) || slices.ContainsFunc(db.groups, taken) {
 		id--
 	}
 	return id

@@ -21,7 +21,8 @@ import (
 )
 
 // Write reads the packages in dir and writes dir/repodata. timestamp is the
-// revision, in seconds since 1970 UTC. It returns how many packages there are.
+// revision, in seconds since 1970 UTC; when it is negative, that of the newest
+// package's build. It returns how many packages there are.
 func Write(dir string, timestamp int64) (int, error) {
 	files, err := filepath.Glob(filepath.Join(dir, "*.rpm"))
 	if err != nil {
@@ -38,6 +39,11 @@ func Write(dir string, timestamp int64) (int, error) {
 		}
 	}
 	repodata.Sort(packages)
+	if timestamp < 0 {
+		for _, p := range packages {
+			timestamp = max(timestamp, p.BuildTime)
+		}
+	}
 	metadata, err := repodata.WriteMetadata(packages, timestamp)
 	if err != nil {
 		return 0, err
