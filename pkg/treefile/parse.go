@@ -2,453 +2,277 @@ package treefile
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
-
-	"go.yaml.in/yaml/v3"
 )
 
-// Limits of what is read.
-const (
-	maxFile  = 16 << 20 // bytes of one file
-	maxDepth = 50       // of includes
-	maxNodes = 1 << 20  // values in one file, aliases followed
-)
+// maxDepth is how many files may include one another, as in rpm-ostree.
+const maxDepth = 50
 
-// Options tells how a treefile is read.
+// Options tells what a treefile is read for.
 type Options struct {
-	Basearch string // of the machine or asked for; the treefile's must be equal
+	// Basearch is the architecture to compose for, as RPM metadata spells it:
+	// "x86_64". Required.
+	Basearch string
+
+	// Releasever, when not empty, stands instead of the treefile's releasever.
+	Releasever string
+
+	// Vars gives variables a value instead of the treefile's: true, false or a
+	// decimal number, else text.
+	Vars map[string]string
+
+	// ShowPath gives the name that errors and places show for a path in the fs.FS;
+	// nil: the path.
+	ShowPath func(path string) string
 }
 
-// Parse reads the treefile called name, and what it includes, from fsys.
+// Parse reads the treefile name in fsys and those that it includes, checks and merges
+// them, and reads the files that they name.
 //
-// Errors are of type *[Error], but for those of fsys.
-func Parse(fsys fs.FS, name string, o Options) (*Treefile, error) {
-	p := &parser{fsys: fsys, o: o, vars: map[string]any{"basearch": o.Basearch}, open: map[string]bool{}, done: map[string]bool{}}
-	f, err := p.file(name, 0, nil)
+// Nothing outside fsys is read, so its root decides how far up includes may reach. A
+// file has at most 16 MiB, a file that a treefile names 64 MiB, all of those 256 MiB.
+//
+// What is wrong with a treefile is an [*Error]; so is a missing include, and it wraps
+// fs.ErrNotExist. Only when the file name itself cannot be read, the error is the
+// file system's.
+func Parse(fsys fs.FS, name string, opts Options) (*Treefile, error) {
+	if opts.Basearch == "" {
+		return nil, errors.New("treefile: Options.Basearch is not set")
+	}
+	l := newLoader(fsys, opts)
+	if err := checkEnding(name); err != nil {
+		return nil, place{file: l.show(name)}.errorf("%w", err)
+	}
+	merged, err := l.load(name)
 	if err != nil {
 		return nil, err
 	}
-	return p.finish(f)
+	return l.finish(merged)
 }
 
-type parser struct {
-	fsys fs.FS
-	o    Options
-	vars map[string]any
-	open map[string]bool // files on the way to the current one
-	done map[string]bool
-	keys []KeyUse
+// loader reads one treefile and all that it includes.
+type loader struct {
+	fsys  fs.FS
+	opts  Options
+	vars  map[string]any
+	given map[string]string // variables that the caller set
+	typed map[string]bool   // of those, the ones that a file gave a type
+
+	stack     []string // files that are being read, the outermost first
+	done      map[string]bool
+	uses      map[string]KeyUse
+	externals map[string]External
+	size      int // bytes of the externals
 }
 
-// layer is one file, or several merged.
-type layer struct {
-	file    string
-	values  map[string]value
-	sources []AddFile // of add-files, in order
-	script  *External
+func newLoader(fsys fs.FS, opts Options) *loader {
+	l := &loader{
+		fsys: fsys, opts: opts, vars: map[string]any{}, given: map[string]string{}, typed: map[string]bool{},
+		done: map[string]bool{}, uses: map[string]KeyUse{}, externals: map[string]External{},
+	}
+	maps.Copy(l.given, opts.Vars)
+	if opts.Releasever != "" {
+		l.given["releasever"] = opts.Releasever
+	}
+	for name, text := range l.given {
+		l.vars[name] = scalar(text)
+	}
+	l.vars["basearch"] = opts.Basearch
+	return l
 }
 
-// value is a key's value with its place.
-type value struct {
-	v    any
-	file string
-	line int
+func (l *loader) show(p string) string {
+	if l.opts.ShowPath != nil {
+		return l.opts.ShowPath(p)
+	}
+	return p
 }
 
-func (p *parser) fail(file string, line int, key, format string, a ...any) *Error {
-	return &Error{File: file, Line: line, Key: key, Msg: fmt.Sprintf(format, a...)}
-}
-
-// file reads a treefile and all that it includes.
-func (p *parser) file(name string, depth int, from *Error) (*layer, error) {
-	if depth > maxDepth {
-		return nil, p.fail(name, 0, "", "includes nest deeper than %d files", maxDepth)
-	}
-	if p.open[name] {
-		return nil, p.fail(from.File, from.Line, from.Key, "%s includes itself by this way", name)
-	}
-	if p.done[name] {
-		return &layer{file: name, values: map[string]value{}}, nil
-	}
-	b, err := readFile(p.fsys, name)
-	if err != nil {
-		if from != nil && errors.Is(err, fs.ErrNotExist) {
-			return nil, p.fail(from.File, from.Line, from.Key, "%s does not exist", path.Base(name))
-		}
-		return nil, err
-	}
-	switch path.Ext(name) {
-	case ".yaml", ".yml", ".json":
-	case ".ks":
-		return nil, p.fail(name, 0, "", "kickstart files are not supported: write the packages as a treefile")
-	default:
-		return nil, p.fail(name, 0, "", "a treefile's name ends in .yaml, .yml or .json")
-	}
-	p.open[name] = true
-	defer func() { p.open[name] = false; p.done[name] = true }()
-	root, err := p.mapping(name, b)
+// load reads a file and what it includes, merged.
+func (l *loader) load(name string) (layer, error) {
+	l.stack = append(l.stack, name)
+	l.done[name] = true
+	defer func() { l.stack = l.stack[:len(l.stack)-1] }()
+	f, err := l.parseFile(name)
 	if err != nil {
 		return nil, err
 	}
-	l, err := p.layer(name, root)
-	if err != nil {
+	if err := l.enter(f); err != nil {
 		return nil, err
 	}
-	return l, p.includes(l, depth)
-}
-
-func readFile(fsys fs.FS, name string) ([]byte, error) {
-	st, err := fs.Stat(fsys, name)
-	if err != nil {
-		return nil, err
+	for n, it := range f.variables {
+		l.declare(n, it.value)
 	}
-	if st.Size() > maxFile {
-		return nil, &Error{File: name, Msg: fmt.Sprintf("%d bytes, at most %d are allowed", st.Size(), maxFile)}
+	if e, ok := f.layer["releasever"]; ok {
+		l.declare("releasever", e.value)
 	}
-	return fs.ReadFile(fsys, name)
-}
-
-// mapping parses a file into its one mapping; nil when it is empty.
-func (p *parser) mapping(name string, b []byte) (*yaml.Node, error) {
-	var doc yaml.Node
-	if err := yaml.Unmarshal(b, &doc); err != nil {
-		msg := strings.TrimPrefix(err.Error(), "yaml: ")
-		line := 0
-		if rest, ok := strings.CutPrefix(msg, "line "); ok {
-			if n, text, ok := strings.Cut(rest, ": "); ok {
-				line, _ = strconv.Atoi(n)
-				msg = text
-			}
-		}
-		return nil, p.fail(name, line, "", "%s", msg)
-	}
-	if doc.Kind == 0 || len(doc.Content) == 0 || doc.Content[0].Tag == "!!null" {
-		return nil, nil
-	}
-	root := doc.Content[0]
-	if root.Kind != yaml.MappingNode {
-		return nil, p.fail(name, root.Line, "", "want one mapping of keys, have %s", kindName(root))
-	}
-	return root, nil
-}
-
-func kindName(n *yaml.Node) string {
-	switch {
-	case n.Kind == yaml.MappingNode:
-		return "a mapping"
-	case n.Kind == yaml.SequenceNode:
-		return "a list"
-	case n.Kind == yaml.AliasNode:
-		return "an alias"
-	}
-	switch n.Tag {
-	case "!!int", "!!float":
-		return "a number"
-	case "!!bool":
-		return "true or false"
-	case "!!null":
-		return "nothing"
-	}
-	return "a string"
-}
-
-// layer checks the keys of one file and its values' types.
-func (p *parser) layer(name string, root *yaml.Node) (*layer, error) {
-	l := &layer{file: name, values: map[string]value{}}
-	if root == nil {
-		return l, nil
-	}
-	nodes := 0
-	for i := 0; i < len(root.Content); i += 2 {
-		k, v := root.Content[i], root.Content[i+1]
-		key := k.Value
-		if legacy, ok := legacyKeys[key]; ok {
-			if _, both := l.values[legacy]; both {
-				return nil, p.fail(name, k.Line, key, "is another spelling of %s, which is set, too", legacy)
-			}
-			key = legacy
-		}
-		if arch, ok := strings.CutPrefix(key, "packages-"); ok {
-			if err := p.archPackages(l, k, v, arch); err != nil {
-				return nil, err
-			}
-			continue
-		}
-		spec, ok := keys[key]
-		if !ok {
-			return nil, p.unknown(name, k)
-		}
-		if _, twice := l.values[key]; twice && key != "packages" {
-			return nil, p.fail(name, k.Line, key, "is set twice")
-		}
-		x, err := p.convert(name, key, key, v, spec.shape, &nodes)
+	l.noteFinalize(path.Dir(name))
+	work := slices.Concat(f.includes, f.archIncludes)
+	for _, c := range f.conditionals {
+		ok, err := allHold(c.conditions, l.vars)
 		if err != nil {
 			return nil, err
 		}
-		p.keys = append(p.keys, KeyUse{key, name, k.Line})
-		if key == "packages" || key == "bootstrap-packages" {
-			if err := l.addPackages(p, name, v, x.([]any)); err != nil {
-				return nil, err
-			}
+		if !ok {
 			continue
 		}
-		l.values[key] = value{x, name, k.Line}
+		work = append(work, c.targets...)
+		if c.inline != nil {
+			if err := l.enter(c.inline); err != nil {
+				return nil, err
+			}
+			f.layer.merge(c.inline.layer)
+		}
 	}
-	p.implied(l)
-	return l, p.externals(l)
+	return f.layer, l.include(f.layer, work)
 }
 
-func (p *parser) unknown(name string, k *yaml.Node) error {
-	if near := nearest(k.Value); near != "" {
-		return p.fail(name, k.Line, "", "unknown key %q: did you mean %q?", k.Value, near)
+func (l *loader) parseFile(name string) (*file, error) {
+	data, _, err := readFile(l.fsys, name, maxFile)
+	if err != nil {
+		return nil, err
 	}
-	return p.fail(name, k.Line, "", "unknown key %q", k.Value)
+	s := &source{path: name, shown: l.show(name), json: path.Ext(name) == ".json", loader: l}
+	root, err := s.document(data)
+	if err != nil {
+		return nil, err
+	}
+	return s.parse(root)
 }
 
-// archPackages takes packages-ARCH in when it is for this architecture.
-func (p *parser) archPackages(l *layer, k, v *yaml.Node, arch string) error {
-	nodes := 0
-	x, err := p.convert(l.file, k.Value, k.Value, v, stringList, &nodes)
-	if err != nil || arch != p.o.Basearch {
+// enter opens the files that f names, and notes its keys.
+func (l *loader) enter(f *file) error {
+	for _, u := range f.uses {
+		if _, ok := l.uses[u.Key]; !ok {
+			l.uses[u.Key] = u
+		}
+	}
+	return l.open(f.layer)
+}
+
+// include merges the files of work into m. One that was read before adds nothing.
+func (l *loader) include(m layer, work []target) error {
+	for _, t := range work {
+		if i := slices.Index(l.stack, t.path); i >= 0 {
+			var loop []string
+			for _, p := range append(slices.Clone(l.stack[i:]), t.path) {
+				loop = append(loop, l.show(p))
+			}
+			return t.at.errorf("loop: %s", strings.Join(loop, " includes "))
+		}
+		if l.done[t.path] {
+			continue
+		}
+		if len(l.stack) >= maxDepth {
+			return t.at.errorf("%q: more than %d files include one another", t.text, maxDepth)
+		}
+		included, err := l.load(t.path)
+		if err != nil {
+			return l.includeError(t, err)
+		}
+		m.merge(included)
+	}
+	return nil
+}
+
+func (l *loader) includeError(t target, err error) error {
+	var e *Error
+	if errors.As(err, &e) {
 		return err
 	}
-	return l.addPackages(p, l.file, v, x.([]any))
+	return t.at.errorf("%q: %w", t.text, l.unreadable(t.text, t.path, err))
 }
 
-// addPackages splits entries into words and unites them with what is there.
-func (l *layer) addPackages(p *parser, name string, n *yaml.Node, list []any) error {
-	old := l.values["packages"]
-	words, _ := old.v.([]any)
-	for i, e := range list {
-		split, err := splitWords(e.(string))
-		if err != nil {
-			return p.fail(name, n.Content[i].Line, fmt.Sprintf("packages[%d]", i), "%v", err)
-		}
-		for _, w := range split {
-			words = append(words, w)
-		}
+// noteFinalize notes the folder finalize.d beside a treefile, when rpm-ostree would
+// run a script in it.
+func (l *loader) noteFinalize(dir string) {
+	const key = "finalize.d"
+	dir = path.Join(dir, key)
+	entries, err := fs.ReadDir(l.fsys, dir)
+	if _, noted := l.uses[key]; noted || err != nil {
+		return
 	}
-	l.values["packages"] = value{unite(words, nil), name, n.Line}
-	return nil
-}
-
-// splitWords splits at white space; what stands in single quotes is one word.
-func splitWords(s string) (out []string, err error) {
-	for rest := s; ; {
-		rest = strings.TrimLeft(rest, " \t\n\r")
-		if rest == "" {
-			return out, nil
-		}
-		if rest[0] == '\'' {
-			end := strings.IndexByte(rest[1:], '\'')
-			if end < 0 {
-				return nil, fmt.Errorf("%q: a quote does not end", s)
-			}
-			out, rest = append(out, rest[1:1+end]), rest[end+2:]
-			continue
-		}
-		end := strings.IndexAny(rest, " \t\n\r")
-		if end < 0 {
-			end = len(rest)
-		}
-		out, rest = append(out, rest[:end]), rest[end:]
-	}
-}
-
-// implied sets what edition and container mean, in the file that states them.
-func (p *parser) implied(l *layer) {
-	set := func(key string, v any, force bool, from value) {
-		if _, ok := l.values[key]; !ok || force {
-			l.values[key] = value{v, from.file, from.line}
-		}
-	}
-	if e, ok := l.values["edition"]; ok && e.v == "2024" {
-		set("boot-location", "modules", false, e)
-		set("tmp-is-dir", true, false, e)
-	}
-	if c, ok := l.values["container"]; ok && c.v == true {
-		for k, v := range map[string]any{"boot-location": "modules", "selinux": false, "tmp-is-dir": true, "preserve-passwd": false,
-			"check-passwd": map[string]any{"type": "none"}, "check-groups": map[string]any{"type": "none"}} {
-			set(k, v, true, c)
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil && info.Mode().IsRegular() && info.Mode()&0o100 != 0 {
+			l.uses[key] = KeyUse{Key: key, File: l.show(dir)}
+			return
 		}
 	}
 }
 
-// externals reads the files that a treefile names, from its own folder.
-func (p *parser) externals(l *layer) error {
-	if v, ok := l.values["postprocess-script"]; ok {
-		e, err := p.external(v, "postprocess-script", v.v.(string))
-		if err != nil {
-			return err
-		}
-		if e.Mode&0o111 == 0 {
-			return p.fail(v.file, v.line, "postprocess-script", "%s is not executable", e.Name)
-		}
-		l.script = e
+// finish makes the result of the merged layers.
+func (l *loader) finish(m layer) (*Treefile, error) {
+	if _, ok := l.given["releasever"]; ok {
+		e := m["releasever"]
+		e.value = l.vars["releasever"]
+		m["releasever"] = e
 	}
-	v, ok := l.values["add-files"]
-	if !ok {
-		return nil
-	}
-	for i, e := range v.v.([]any) {
-		key := fmt.Sprintf("add-files[%d]", i)
-		pair := e.([]any)
-		if len(pair) != 2 {
-			return p.fail(v.file, v.line, key, "want [SOURCE, DESTINATION], have %d values", len(pair))
-		}
-		src, dest := pair[0].(string), strings.TrimLeft(pair[1].(string), "/")
-		if !addable(dest) {
-			return p.fail(v.file, v.line, key, "destination /%s: want a path below /usr or /etc", dest)
-		}
-		ext, err := p.external(v, key, src)
-		if err != nil {
-			return err
-		}
-		l.sources = append(l.sources, AddFile{*ext, dest})
-	}
-	return nil
-}
-
-func addable(dest string) bool {
-	if dest != path.Clean(dest) || strings.HasPrefix(dest, "../") || strings.HasPrefix(dest, "usr/local/") {
-		return false
-	}
-	return slices.ContainsFunc([]string{"usr/", "etc/", "bin/", "sbin/", "lib/", "lib64/"}, func(s string) bool { return strings.HasPrefix(dest, s) })
-}
-
-func (p *parser) external(v value, key, name string) (*External, error) {
-	full := path.Join(path.Dir(v.file), name)
-	st, err := fs.Stat(p.fsys, full)
-	if err != nil || !st.Mode().IsRegular() {
-		return nil, p.fail(v.file, v.line, key, "%s is no file beside the treefile", name)
-	}
-	b, err := readFile(p.fsys, full)
-	return &External{name, b, st.Mode().Perm()}, err
-}
-
-// includes reads the files that l includes and merges them into it.
-func (p *parser) includes(l *layer, depth int) error {
-	p.learnVars(l)
-	type include struct {
-		name string
-		from *Error
-	}
-	var work []include
-	list := func(v value, key string, x any) {
-		for _, n := range stringsOf(x) {
-			work = append(work, include{path.Join(path.Dir(l.file), n), p.fail(v.file, v.line, key, "")})
-		}
-	}
-	if v, ok := l.values["include"]; ok {
-		list(v, "include", v.v)
-	}
-	if v, ok := l.values["arch-include"]; ok {
-		list(v, "arch-include", v.v.(map[string]any)[p.o.Basearch])
-	}
-	if v, ok := l.values["conditional-include"]; ok {
-		for i, e := range v.v.([]any) {
-			key := fmt.Sprintf("conditional-include[%d]", i)
-			m := e.(map[string]any)
-			holds, err := p.condition(v, key, stringsOf(m["if"]))
-			if err != nil {
-				return err
-			}
-			if !holds {
-				continue
-			}
-			if inline, ok := m["include"].(map[string]any); ok {
-				if err := p.inline(l, v, key, inline); err != nil {
-					return err
-				}
-				continue
-			}
-			list(v, key, m["include"])
-		}
-	}
-	for _, k := range []string{"include", "arch-include", "conditional-include"} {
-		delete(l.values, k)
-	}
-	for _, w := range work {
-		sub, err := p.file(w.name, depth+1, w.from)
-		if err != nil {
-			return err
-		}
-		l.merge(sub)
-	}
-	return nil
-}
-
-// inline merges a mapping that stands in a conditional-include.
-func (p *parser) inline(l *layer, v value, key string, m map[string]any) error {
-	sub := &layer{file: l.file, values: map[string]value{}}
-	for k, x := range m {
-		if _, ok := keys[k]; !ok {
-			return p.fail(v.file, v.line, key, "unknown key %q", k)
-		}
-		sub.values[k] = value{x, v.file, v.line}
-		p.keys = append(p.keys, KeyUse{k, v.file, v.line})
-	}
-	l.merge(sub)
-	return nil
-}
-
-// stringsOf is a string or a list of strings as a list.
-func stringsOf(x any) (out []string) {
-	switch x := x.(type) {
-	case string:
-		return []string{x}
-	case []any:
-		for _, e := range x {
-			if s, ok := e.(string); ok {
-				out = append(out, s)
-			}
-		}
-	}
-	return out
-}
-
-// learnVars adds a file's variables to those that conditions see; earlier ones stay.
-func (p *parser) learnVars(l *layer) {
-	if v, ok := l.values["variables"]; ok {
-		for name, x := range v.v.(map[string]any) {
-			if _, known := p.vars[name]; !known {
-				p.vars[name] = x
-			}
-		}
-	}
-	if v, ok := l.values["releasever"]; ok {
-		if _, known := p.vars["releasever"]; !known {
-			p.vars["releasever"] = v.v
-		}
-	}
-}
-
-// ParseStored reads the flattened form that a tree stores of its treefile. The files
-// that it names are not there any more, and are not looked for.
-func ParseStored(b []byte, basearch string) (*Treefile, error) {
-	p := &parser{o: Options{Basearch: basearch}, vars: map[string]any{"basearch": basearch}}
-	root, err := p.mapping("treefile.json", b)
-	if err != nil {
-		return nil, err
-	}
-	l := &layer{file: "treefile.json", values: map[string]value{}}
-	nodes := 0
-	for i := 0; root != nil && i < len(root.Content); i += 2 {
-		k := root.Content[i]
-		spec, ok := keys[k.Value]
-		if !ok {
-			return nil, p.unknown(l.file, k)
-		}
-		x, err := p.convert(l.file, k.Value, k.Value, root.Content[i+1], spec.shape, &nodes)
-		if err != nil {
+	m.tidy()
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		if err := l.substituteKey(m, name); err != nil {
 			return nil, err
 		}
-		l.values[k.Value] = value{x, l.file, k.Line}
 	}
-	return p.finish(l)
+	if err := l.checkMerged(m); err != nil {
+		return nil, err
+	}
+	m["basearch"] = entry{value: l.opts.Basearch, at: m["basearch"].at}
+	return build(m, l), nil
+}
+
+// substituteKey replaces variables in the value of a key that has them.
+func (l *loader) substituteKey(m layer, name string) (err error) {
+	e := m[name]
+	if !keys[name].subst {
+		return nil
+	}
+	switch v := e.value.(type) {
+	case string:
+		e.value, err = l.substitute(e.at, v, true)
+	case Rojig:
+		for _, s := range []*string{&v.Name, &v.Summary, &v.Description} {
+			if err == nil {
+				*s, err = l.substitute(e.at, *s, true)
+			}
+		}
+		e.value = v
+	case map[string]item:
+		out := maps.Clone(v)
+		for k, it := range out {
+			if s, ok := it.value.(string); ok {
+				it.value, _ = l.substitute(it.at, s, false)
+				out[k] = it
+			}
+		}
+		e.value = out
+	}
+	m[name] = e
+	return err
+}
+
+// checkMerged checks what only shows when all is merged.
+func (l *loader) checkMerged(m layer) error {
+	if e, ok := m["basearch"]; ok && e.value != l.opts.Basearch {
+		return e.at.errorf("%q: this compose is for %s", e.value, l.opts.Basearch)
+	}
+	if e, ok := m["ref"]; ok {
+		if bad := wrongRef(e.value.(string)); bad != "" {
+			return e.at.errorf("%q %s", clip(e.value.(string)), bad)
+		}
+	}
+	if e, ok := m["automatic-version-prefix"]; ok {
+		if err := checkDates(e.value.(string)); err != nil {
+			return e.at.errorf("%w", err)
+		}
+	}
+	units, compat := m["units"], m["machineid-compat"]
+	if len(get[[]item](m, "units")) > 0 && !get[bool](m, "machineid-compat") {
+		return units.at.errorf("cannot be used with machineid-compat: false (%s:%d), which leaves units to presets",
+			compat.at.file, compat.at.line)
+	}
+	return nil
 }
