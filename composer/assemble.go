@@ -17,16 +17,17 @@ import (
 
 // unsupported are the keys of treefiles that a compose does not act on yet, and whose
 // absence would change the tree.
-var unsupported = map[string]string{
-	"lockfile-repos": "", "install-langs": "", "readonly-executables": "", "ostree-layers": "", "ostree-override-layers": "",
-	"ima": "", "gpg-key": "", "container-cmd": "", "cliwrap": "", "cliwrap-binaries": "",
+var unsupported = map[string]bool{
+	"lockfile-repos": true, "install-langs": true, "readonly-executables": true, "ostree-layers": true,
+	"ostree-override-layers": true, "ima": true, "gpg-key": true, "container-cmd": true, "cliwrap": true,
+	"cliwrap-binaries": true, "finalize.d": true,
 }
 
 // checkSupported refuses what would silently be left out.
 func checkSupported(t *treefile.Treefile) error {
 	for _, k := range t.Keys {
-		if _, ok := unsupported[k.Key]; ok {
-			return &treefile.Error{File: userPath("/" + k.File), Line: k.Line, Key: k.Key, Msg: "is not supported yet"}
+		if unsupported[k.Key] && !k.Default {
+			return &treefile.Error{File: k.File, Line: k.Line, Key: k.Key, Msg: "is not supported yet"}
 		}
 	}
 	if t.Selinux {
@@ -116,7 +117,7 @@ func (o *ComposeOptions) database(ctx context.Context, r *resolution, in *import
 	}
 	file := filepath.Join(dir, "rpmdb.sqlite")
 	if err := rpmdb.Write(ctx, file, list, o.treeTime(r)); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("RPM database: %w", err)
 	}
 	f, err := os.Open(file)
 	if err != nil {

@@ -199,18 +199,9 @@ func (o *ComposeOptions) version(t *treefile.Treefile, prev *previous) string {
 // inputHash names all that the tree is made of: the treefile with the files that it
 // names, and the packages.
 func inputHash(r *resolution, o *ComposeOptions) (string, error) {
-	flat, err := r.treefile.JSON()
-	if err != nil {
-		return "", err
-	}
 	h := sha256.New()
-	h.Write(flat)
-	for _, f := range r.treefile.AddFiles {
-		fmt.Fprintf(h, "%s %o %d\n", f.Dest, f.Mode, len(f.Body))
-		h.Write(f.Body)
-	}
-	if s := r.treefile.PostprocessScript; s != nil {
-		h.Write(s.Body)
+	if err := r.treefile.HashInputs(h); err != nil {
+		return "", err
 	}
 	fmt.Fprintf(h, "scripts %v\n", !o.SkipScripts)
 	var lines []string

@@ -91,26 +91,14 @@ func (o *ResolveOptions) parse() (*treefile.Treefile, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := treefile.Parse(os.DirFS("/"), strings.TrimPrefix(filepath.ToSlash(abs), "/"), treefile.Options{Basearch: o.Arch})
-	if err != nil {
-		return nil, o.showPlace(err)
-	}
-	if o.Releasever != "" {
-		t.Releasever = o.Releasever
-	}
-	return t, nil
-}
-
-// showPlace puts the file of a treefile error as the user would name it.
-func (o *ResolveOptions) showPlace(err error) error {
+	t, err := treefile.Parse(os.DirFS("/"), strings.TrimPrefix(filepath.ToSlash(abs), "/"), treefile.Options{
+		Basearch: o.Arch, Releasever: o.Releasever, ShowPath: func(name string) string { return userPath("/" + name) },
+	})
 	var te *treefile.Error
 	if errors.Is(err, fs.ErrNotExist) && !errors.As(err, &te) {
-		return fmt.Errorf("treefile %s: %w", o.Treefile, ErrNotFound)
+		return nil, fmt.Errorf("treefile %s: %w", o.Treefile, ErrNotFound)
 	}
-	if errors.As(err, &te) {
-		te.File = userPath("/" + te.File)
-	}
-	return err
+	return t, err
 }
 
 // userPath is abs seen from the working folder when it lies below it.

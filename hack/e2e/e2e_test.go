@@ -296,7 +296,7 @@ func verify(t *testing.T, rpm, root string) {
 	}
 	cmd := exec.Command(rpm, "--root", root, "--dbpath", "/usr/share/rpm", "-Va", "--nomtime", "--nouser", "--nogroup", "--nomode", "--nordev", "--nodeps", "--noscripts")
 	out, _ := cmd.Output() // differences end with an error
-	known := regexp.MustCompile(`(?m)^(missing +c /etc/dpkg/.*|.* /usr/lib/systemd/system/default\.target|missing\s+(d )?/(boot|var|run|home|root|media|mnt|srv|opt|usr/local)\b.*|missing +(d )?/usr/share/(doc|man|info|lintian)/.*|missing +(c )?/usr/lib/systemd/system/timers.target.wants.*|missing .*/(vmlinuz|config|System.map)-.*|.* c? *(/etc/(passwd|group|profile|nsswitch.conf|shells|motd|hostname|fstab))|\S+ +/usr/lib/modules/.*|.{9} +l? ?/(home|root|srv|mnt|media|opt|tmp|dev|proc|sys|run|boot|var).*)$`)
+	known := regexp.MustCompile(`(?m)^(missing +(c )?/etc/dpkg.*|.* /usr/lib/systemd/system/default\.target|missing\s+(d )?/(boot|var|run|home|root|media|mnt|srv|opt|usr/local)\b.*|missing +(d )?/usr/share/(doc|man|info|lintian)/.*|missing +(c )?/usr/lib/systemd/system/timers.target.wants.*|missing .*/(vmlinuz|config|System.map)-.*|.* c? *(/etc/(passwd|group|profile|nsswitch.conf|shells|motd|hostname|fstab))|\S+ +/usr/lib/modules/.*|.{9} +l? ?/(home|root|srv|mnt|media|opt|tmp|dev|proc|sys|run|boot|var).*)$`)
 	var bad []string
 	for l := range strings.Lines(string(out)) {
 		if l = strings.TrimRight(l, "\n"); l != "" && !known.MatchString(l) {

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -31,10 +32,14 @@ func decode(t *typ, b []byte, depth int) (any, error) {
 	}
 	switch t.code {
 	case 's', 'o', 'g':
-		if len(b) == 0 || bytes.IndexByte(b, 0) != len(b)-1 || !utf8.Valid(b) {
+		if len(b) == 0 || bytes.IndexByte(b, 0) != len(b)-1 {
 			return nil, bad(t, "no string with one NUL at its end")
 		}
-		return string(b[:len(b)-1]), nil
+		s := string(b[:len(b)-1])
+		if !validString(t.code, s) {
+			return nil, bad(t, fmt.Sprintf("%.100q is not allowed", s))
+		}
+		return s, nil
 	case 'v':
 		return decodeVariant(t, b, depth)
 	case 'm':
@@ -51,6 +56,51 @@ func decode(t *typ, b []byte, depth int) (any, error) {
 		return Entry{m[0], m[1]}, nil
 	}
 	return decodeFixed(t, b)
+}
+
+// validString checks a string by the rule of its type: UTF-8, an object path, or
+// complete types in a row.
+func validString(code byte, s string) bool {
+	switch code {
+	case 'o':
+		return validPath(s)
+	case 'g':
+		return validSignature(s)
+	}
+	return utf8.ValidString(s)
+}
+
+// validPath tells whether s is "/" or "/a/b_1" and the like.
+func validPath(s string) bool {
+	if s == "/" {
+		return true
+	}
+	if s == "" || s[0] != '/' {
+		return false
+	}
+	for part := range strings.SplitSeq(s[1:], "/") {
+		word := func(r rune) bool {
+			return r == '_' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
+		}
+		if part == "" || strings.TrimFunc(part, word) != "" {
+			return false
+		}
+	}
+	return true
+}
+
+func validSignature(s string) bool {
+	if len(s) > 255 {
+		return false
+	}
+	for s != "" {
+		_, rest, err := parsePrefix(s, 0)
+		if err != nil {
+			return false
+		}
+		s = rest
+	}
+	return true
 }
 
 func decodeFixed(t *typ, b []byte) (any, error) {

@@ -4,8 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
-	"unicode/utf8"
 )
 
 // Encode returns the bytes of v as type t, in normal form. Every error wraps
@@ -24,7 +24,10 @@ func Encode(t string, v any) ([]byte, error) {
 
 // encoder appends to out. Alignment counts from the start of the buffer, which is
 // aligned for everything.
-type encoder struct{ out []byte }
+type encoder struct {
+	out   []byte
+	depth int
+}
 
 func (e *encoder) pad(align int) {
 	for len(e.out)&(align-1) != 0 {
@@ -35,11 +38,16 @@ func (e *encoder) pad(align int) {
 func misfit(t *typ, v any) error { return fmt.Errorf("%T as %q: %w", v, t.text, ErrType) }
 
 func (e *encoder) value(t *typ, v any) error {
+	if e.depth > maxDepth {
+		return fmt.Errorf("%q is nested too deep: %w", t.text, ErrType)
+	}
+	e.depth++
+	defer func() { e.depth-- }()
 	e.pad(t.align)
 	switch t.code {
 	case 's', 'o', 'g':
 		s, ok := v.(string)
-		if !ok || strings.IndexByte(s, 0) >= 0 || !utf8.ValidString(s) {
+		if !ok || strings.IndexByte(s, 0) >= 0 || !validString(t.code, s) {
 			return misfit(t, v)
 		}
 		e.out = append(append(e.out, s...), 0)
@@ -196,7 +204,7 @@ func (e *encoder) members(t *typ, m Tuple) error {
 			return err
 		}
 		if c.size == 0 && i < len(m)-1 {
-			ends = append([]int{len(e.out) - start}, ends...)
+			ends = append(ends, len(e.out)-start)
 		}
 	}
 	if t.size > 0 {
@@ -205,6 +213,7 @@ func (e *encoder) members(t *typ, m Tuple) error {
 		}
 		return nil
 	}
+	slices.Reverse(ends)
 	e.offsets(ends, len(e.out)-start)
 	return nil
 }

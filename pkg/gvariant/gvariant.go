@@ -23,6 +23,12 @@
 //	d float64 · s o g string · v Variant · ay []byte · other aT []any · tuple Tuple
 //	{KV} Entry · mT nil or Just
 //
+// # Hostile input
+//
+// Decode checks every length before it allocates, follows at most 64 levels of
+// containers and variants, and its result takes memory in proportion to the input:
+// some 50 bytes for each byte in the worst case, an array of empty tuples.
+//
 // Source: the GVariant specification of GLib; see docs/FORMATS.md.
 package gvariant
 
@@ -52,8 +58,12 @@ type Variant struct {
 // Just is a maybe that holds something.
 type Just struct{ Value any }
 
-// maxDepth bounds how deep types and variants nest.
+// maxDepth bounds how deep types and variants nest, in what is read and in what is
+// written.
 const maxDepth = 64
+
+// MaxType is the longest type string, in bytes, that is accepted.
+const MaxType = 1 << 16
 
 // typ is a parsed type string.
 type typ struct {
@@ -66,6 +76,9 @@ type typ struct {
 
 // parseType reads a complete type string.
 func parseType(s string) (*typ, error) {
+	if len(s) > MaxType {
+		return nil, fmt.Errorf("type of %d bytes, at most %d are allowed: %w", len(s), MaxType, ErrMalformed)
+	}
 	t, rest, err := parsePrefix(s, 0)
 	if err != nil {
 		return nil, err
@@ -79,6 +92,12 @@ func parseType(s string) (*typ, error) {
 var basic = map[byte]struct{ align, size int }{
 	'y': {1, 1}, 'b': {1, 1}, 'n': {2, 2}, 'q': {2, 2}, 'i': {4, 4}, 'u': {4, 4}, 'h': {4, 4},
 	'x': {8, 8}, 't': {8, 8}, 'd': {8, 8}, 's': {1, 0}, 'o': {1, 0}, 'g': {1, 0}, 'v': {8, 0},
+}
+
+// isBasic tells whether a type can be the key of a dictionary entry.
+func (t *typ) isBasic() bool {
+	_, ok := basic[t.code]
+	return ok && t.code != 'v'
 }
 
 func parsePrefix(s string, depth int) (*typ, string, error) {
@@ -119,7 +138,7 @@ func parseMembers(s string, depth int) (*typ, string, error) {
 	if rest == "" {
 		return nil, "", fmt.Errorf("type %q does not end: %w", s, ErrMalformed)
 	}
-	if end == '}' && (len(t.children) != 2 || len(t.children[0].children) > 0 || t.children[0].code == 'v') {
+	if end == '}' && (len(t.children) != 2 || !t.children[0].isBasic()) {
 		return nil, "", fmt.Errorf("type %q: a dictionary entry has a basic key and a value: %w", s, ErrMalformed)
 	}
 	t.text = s[:len(s)-len(rest)+1]

@@ -20,8 +20,10 @@ func unhex(t testing.TB, s string) []byte {
 	return b
 }
 
-// vectors are bytes that GLib's own writer made: objects of the ostree command, and
-// the examples of the GVariant specification.
+// vectors are objects of the ostree command, the examples of the GVariant
+// specification, and bytes worked out from its rules; the test of commit metadata in
+// ostree/repo has GLib write such values too.
+
 var vectors = []struct {
 	name, typ string
 	value     any
@@ -40,9 +42,25 @@ var vectors = []struct {
 	{"booleans", "ab", []any{true, false, false, true, true}, "0100000101"},
 	{"strings", "as", []any{"i", "can", "has", "strings?"}, "6900 63616e00 68617300 737472696e67733f00 02060a13"},
 	{"tuple", "(si)", gvariant.Tuple{"foo", int32(-1)}, "666f6f00 ffffffff 04"},
+	// The commit and the delta's superblock that the format notes take apart: tuples
+	// whose members 0, 1 and 2 are empty, and a framing of two bytes with padding
+	// in front of an empty aligned array at the end.
+	{"commit", "(a{sv}aya(say)sstayay)", gvariant.Tuple{
+		[]any{}, []byte{}, []any{}, "hi", "", uint64(0x00f1536500000000), fill(32, 0x12), fill(32, 0x44)},
+		"686900 00 00000000 000000006553f100" + strings.Repeat("12", 32) + strings.Repeat("44", 32) + "300403000000"},
+	{"wide framing", "(ayayat)", gvariant.Tuple{fill(300, 1), []byte{}, []any{}},
+		strings.Repeat("01", 300) + "00000000 2c01 2c01"},
+	{"object path", "o", "/a/b_1", "2f612f625f3100"},
+	{"signature", "g", "a{sv}u", "617b73767d7500"},
+	{"variant in a variant", "v", gvariant.Variant{Type: "v", Value: gvariant.Variant{Type: "u", Value: uint32(7)}}, "07000000 0075 0076"},
+	{"maybe of a fixed type", "(mum(yy)y)", gvariant.Tuple{nil, gvariant.Just{Value: gvariant.Tuple{byte(1), byte(2)}}, byte(3)}, "0102 03 02 00"},
+	{"numbers", "(nqixtd)", gvariant.Tuple{int16(-2), uint16(2), int32(-3), int64(-4), uint64(5), 0.5},
+		"feff 0200 fdffffff fcffffffffffffff 0500000000000000 000000000000e03f"},
 	{"padded pair", "a(iy)", []any{gvariant.Tuple{int32(96), byte(0x70)}, gvariant.Tuple{int32(648), byte(0xf7)}},
 		"60000000 70000000 88020000 f7000000"},
 }
+
+func fill(n int, b byte) []byte { return bytes.Repeat([]byte{b}, n) }
 
 func TestVectors(t *testing.T) {
 	for _, v := range vectors {
@@ -74,6 +92,13 @@ func TestNotNormal(t *testing.T) {
 		"type of variant":        {"v", "6c00"},
 		"left over":              {"(ays)", "61 6200 7a7a 01"},
 		"dictionary key":         {"{vs}", "00"},
+		"dictionary key, tuple":  {"{()y}", "0000"},
+		"object path":            {"o", "612f6200"},
+		"object path, empty":     {"o", "2f2f6200"},
+		"signature":              {"g", "617a00"},
+		"array of halves":        {"aq", "010203"},
+		"maybe without its zero": {"ms", "610001"},
+		"length of 63 bits":      {"as", strings.Repeat("00", 300) + "ffff"},
 		"type that does not end": {"(s", "00"},
 	} {
 		if v, err := gvariant.Decode(tc.typ, unhex(t, tc.hex)); !errors.Is(err, gvariant.ErrMalformed) {
@@ -83,6 +108,23 @@ func TestNotNormal(t *testing.T) {
 	if _, err := gvariant.Decode(strings.Repeat("a", 1000)+"y", nil); !errors.Is(err, gvariant.ErrMalformed) {
 		t.Errorf("deep type: %v, want ErrMalformed", err)
 	}
+	// Variants in variants: the type is short, the value is deep.
+	deep := bytes.Repeat([]byte("\x00v"), 1000)
+	if _, err := gvariant.Decode("v", deep); !errors.Is(err, gvariant.ErrMalformed) {
+		t.Errorf("deep variant: %v, want ErrMalformed", err)
+	}
+	long := strings.Repeat("(y)", gvariant.MaxType)
+	if _, err := gvariant.Decode("v", []byte("\x00("+long+")")); !errors.Is(err, gvariant.ErrMalformed) {
+		t.Errorf("long type: %v, want ErrMalformed", err)
+	}
+}
+
+func nest(n int) gvariant.Variant {
+	v := gvariant.Variant{Type: "y", Value: byte(1)}
+	for range n {
+		v = gvariant.Variant{Type: "v", Value: v}
+	}
+	return v
 }
 
 func TestEncodeMisfit(t *testing.T) {
@@ -91,6 +133,7 @@ func TestEncodeMisfit(t *testing.T) {
 		value any
 	}{
 		"number as string": {"s", uint32(1)}, "string with NUL": {"s", "a\x00b"}, "too few members": {"(ss)", gvariant.Tuple{"a"}},
+		"path that is none": {"o", "a"}, "nil as a number": {"u", nil}, "deep variant": {"v", nest(100)},
 	} {
 		if _, err := gvariant.Encode(tc.typ, tc.value); !errors.Is(err, gvariant.ErrType) {
 			t.Errorf("%s: %v, want ErrType", name, err)
@@ -119,4 +162,22 @@ func FuzzDecode(f *testing.F) {
 			t.Fatalf("decode and encode changed the bytes of %q: %v\n in %x\nout %x", typ, err, in, out)
 		}
 	})
+}
+
+func BenchmarkDecodeDirTree(b *testing.B) {
+	var files []any
+	for i := range 1000 {
+		files = append(files, gvariant.Tuple{"file-" + strings.Repeat("x", i%30), fill(32, byte(i))})
+	}
+	raw, err := gvariant.Encode("(a(say)a(sayay))", gvariant.Tuple{files, []any{}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(int64(len(raw)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := gvariant.Decode("(a(say)a(sayay))", raw); err != nil {
+			b.Fatal(err)
+		}
+	}
 }

@@ -221,7 +221,7 @@ func (p *pool) byProvide(word string) []int {
 func (p *pool) near(word string) string {
 	best, bestDist := "", len(word)/3+2
 	for name := range p.byName {
-		if d := distance(word, name, bestDist); d < bestDist || d == bestDist && best != "" && name < best {
+		if d := distance(word, name, bestDist+1); d < bestDist || d == bestDist && best != "" && name < best {
 			best, bestDist = name, d
 		}
 	}
