@@ -23,7 +23,6 @@ func unhex(t testing.TB, s string) []byte {
 // vectors are objects of the ostree command, the examples of the GVariant
 // specification, and bytes worked out from its rules; the test of commit metadata in
 // ostree/repo has GLib write such values too.
-
 var vectors = []struct {
 	name, typ string
 	value     any
