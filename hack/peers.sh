@@ -5,7 +5,7 @@ set -eu
 declare -A package=(
 	[ostree]=ostree [qemu-img]=qemu-utils [qemu-system-x86_64]=qemu-system-x86 [rpm]=rpm
 	[createrepo_c]=createrepo-c [testsolv]=libsolv-tools [dnf]=dnf [e2fsck]=e2fsprogs [sgdisk]=gdisk
-	[fsck.fat]=dosfstools [mcopy]=mtools [xz]=xz-utils [getfattr]=attr [setcap]=libcap2-bin [zstd]=zstd [cpio]=cpio [busybox]=busybox-static [bzip2]=bzip2
+	[grub-mkimage]=grub-common [fsck.fat]=dosfstools [mcopy]=mtools [xz]=xz-utils [getfattr]=attr [setcap]=libcap2-bin [zstd]=zstd [cpio]=cpio [busybox]=busybox-static [bzip2]=bzip2
 )
 export PATH=$PATH:/usr/sbin:/sbin
 
@@ -14,6 +14,8 @@ for tool in "${!package[@]}"; do
 	command -v "$tool" >/dev/null || missing+=("${package[$tool]}")
 done
 [ -e /usr/share/OVMF/OVMF_CODE_4M.fd ] || missing+=(ovmf)
+[ -e /usr/lib/grub/i386-pc ] || missing+=(grub-pc-bin)
+[ -e /usr/lib/grub/x86_64-efi ] || missing+=(grub-efi-amd64-bin)
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 list=$(printf '%s\n' "${missing[@]}" | sort -u | tr '\n' ' ')
