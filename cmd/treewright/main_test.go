@@ -118,4 +118,3 @@ func lookTool(name string) (string, error) {
 	}
 	return "", fmt.Errorf("%s is not installed: `make peers` installs it", name)
 }
-
