@@ -148,3 +148,25 @@ func BenchmarkWrite(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkPeer is qemu-img on the same disk as BenchmarkWrite.
+func BenchmarkPeer(b *testing.B) {
+	tool := fixture.Tool(b, "qemu-img")
+	text := []byte(strings.Repeat("a line of text that compresses well, more or less\n", 1<<20))
+	raw := filepath.Join(b.TempDir(), "raw")
+	d := &image.Disk{Size: 1 << 30, Segments: segment.List{{Offset: 0, Length: int64(len(text)), From: segment.Bytes(text)}}}
+	if _, err := image.Write(b.Context(), raw, "raw", d, image.Options{}); err != nil {
+		b.Fatal(err)
+	}
+	for name, args := range map[string][]string{"qcow2-none": {"-O", "qcow2"}, "qcow2-deflate": {"-c", "-W", "-O", "qcow2"}, "vdi-none": {"-O", "vdi"}} {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(len(text)))
+			for b.Loop() {
+				all := append(append([]string{"convert", "-f", "raw"}, args...), raw, filepath.Join(b.TempDir(), "out"))
+				if out, err := exec.Command(tool, all...).CombinedOutput(); err != nil {
+					b.Fatalf("%v: %s", err, out)
+				}
+			}
+		})
+	}
+}

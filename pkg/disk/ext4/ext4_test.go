@@ -13,6 +13,7 @@ import (
 
 	"github.com/treewright/treewright/pkg/filetree"
 	"github.com/treewright/treewright/pkg/fixture"
+	"github.com/treewright/treewright/pkg/segment"
 )
 
 // uuid is that of the vectors: 910678ff-f77e-4a7d-8d53-86f2ac47a823.
@@ -232,6 +233,43 @@ func BenchmarkPlan(b *testing.B) {
 	for b.Loop() {
 		if _, err := New(root, Options{Size: 1 << 30, UUID: uuid}); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkWrite plans and writes; BenchmarkPeer is mke2fs with the same tree.
+func BenchmarkWrite(b *testing.B) {
+	root := variety(b)
+	for b.Loop() {
+		write(b, root, Options{Size: 300 << 20, UUID: uuid, Time: 1700000000})
+	}
+}
+
+func BenchmarkPeer(b *testing.B) {
+	tool := fixture.Tool(b, "mke2fs")
+	dir := b.TempDir()
+	err := variety(b).Walk(func(p string, n *filetree.Node) error {
+		full := filepath.Join(dir, p)
+		switch n.Kind {
+		case filetree.Dir:
+			return os.MkdirAll(full, 0o755)
+		case filetree.Symlink:
+			if len(n.Target) < 4000 {
+				return os.Symlink(n.Target, full)
+			}
+		case filetree.File:
+			if n.Link == nil && n.Size > 0 {
+				return os.WriteFile(full, n.From.(segment.Bytes), 0o644)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if out, err := exec.Command(tool, "-q", "-t", "ext4", "-d", dir, filepath.Join(b.TempDir(), "image"), "300M").CombinedOutput(); err != nil {
+			b.Fatalf("mke2fs: %v: %s", err, out)
 		}
 	}
 }

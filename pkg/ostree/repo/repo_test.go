@@ -341,22 +341,46 @@ func TestSummary(t *testing.T) {
 	}
 }
 
+// benchTree is 200 files of text.
+func benchTree(b *testing.B) (root *filetree.Node, size int64) {
+	root = filetree.NewDir(0o755)
+	for i := range 200 {
+		body := []byte(strings.Repeat("line of text that compresses\n", 500+i))
+		size += int64(len(body))
+		if err := root.Put(filepath.Join("usr/lib", string(rune('a'+i%26)), strings.Repeat("x", 1+i/26)), filetree.Bytes(body, 0o644)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return root, size
+}
+
 func BenchmarkWriteTree(b *testing.B) {
 	for _, mode := range []ostree.Mode{ostree.ModeArchive, ostree.ModeBareUser} {
 		b.Run(string(mode), func(b *testing.B) {
-			root := filetree.NewDir(0o755)
-			var size int64
-			for i := range 200 {
-				body := []byte(strings.Repeat("line of text that compresses\n", 500+i))
-				size += int64(len(body))
-				if err := root.Put(filepath.Join("usr/lib", string(rune('a'+i%26)), strings.Repeat("x", 1+i/26)), filetree.Bytes(body, 0o644)); err != nil {
-					b.Fatal(err)
-				}
-			}
+			root, size := benchTree(b)
 			b.SetBytes(size)
 			b.ReportAllocs()
 			for b.Loop() {
 				write(b, create(b, mode), root)
+			}
+		})
+	}
+}
+
+// BenchmarkPeer is `ostree commit` of the same tree, without waiting for the disk, too.
+func BenchmarkPeer(b *testing.B) {
+	for _, mode := range []ostree.Mode{ostree.ModeArchive, ostree.ModeBareUser} {
+		b.Run(string(mode), func(b *testing.B) {
+			root, size := benchTree(b)
+			src := create(b, ostree.ModeArchive)
+			dir := filepath.Join(b.TempDir(), "tree")
+			if err := src.Checkout(b.Context(), write(b, src, root), dir, repo.CheckoutOptions{UserMode: true}); err != nil {
+				b.Fatal(err)
+			}
+			b.SetBytes(size)
+			for b.Loop() {
+				r := create(b, mode)
+				command(b, "ostree", "--repo="+r.Path(), "commit", "--fsync=no", "-b", "x", dir)
 			}
 		})
 	}
