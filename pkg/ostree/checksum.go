@@ -53,11 +53,17 @@ const (
 	TypeCommit     ObjectType = 4
 	TypeTombstone  ObjectType = 5
 	TypeCommitMeta ObjectType = 6
+
+	// Types that only some repositories hold, besides the objects of a commit.
+	TypePayloadLink    ObjectType = 7
+	TypeFileXattrs     ObjectType = 8
+	TypeFileXattrsLink ObjectType = 9
 )
 
 var typeNames = map[ObjectType]string{
 	TypeFile: "file", TypeDirTree: "dirtree", TypeDirMeta: "dirmeta", TypeCommit: "commit",
 	TypeTombstone: "tombstone-commit", TypeCommitMeta: "commitmeta",
+	TypePayloadLink: "payload-link", TypeFileXattrs: "file-xattrs", TypeFileXattrsLink: "file-xattrs-link",
 }
 
 func (t ObjectType) String() string {

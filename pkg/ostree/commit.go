@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"math/bits"
-	"strings"
 
 	"github.com/treewright/treewright/pkg/gvariant"
 )
@@ -21,8 +20,9 @@ const (
 
 // Commit is a commit object: a tree, where it comes from, and what is said of it.
 type Commit struct {
-	Metadata  []MetaEntry // in the order of the object
+	Metadata  Metadata    // in the order of the object
 	Parent    *Checksum   // nil: none
+	Related   []FileEntry // other commits, by name; libostree writes none
 	Subject   string
 	Body      string
 	Timestamp uint64 // seconds since 1970 UTC
@@ -30,44 +30,36 @@ type Commit struct {
 	RootMeta  Checksum
 }
 
-// MetaEntry is one key of a commit's metadata.
-type MetaEntry struct {
-	Key   string
-	Value gvariant.Variant
-}
-
 // Encode returns the object's bytes. Errors are those of values that do not fit
 // their types.
 func (c *Commit) Encode() ([]byte, error) {
-	meta := make([]any, len(c.Metadata))
-	for i, m := range c.Metadata {
-		if m.Key == "" {
-			return nil, fmt.Errorf("commit metadata has an empty key: %w", ErrMalformed)
-		}
-		meta[i] = gvariant.Entry{Key: m.Key, Value: m.Value}
+	meta, err := c.Metadata.dict()
+	if err != nil {
+		return nil, fmt.Errorf("commit metadata: %w", err)
 	}
 	var parent []byte
 	if c.Parent != nil {
 		parent = c.Parent[:]
 	}
 	b, err := gvariant.Encode(commitType, gvariant.Tuple{
-		meta, parent, []any{}, c.Subject, c.Body, bits.ReverseBytes64(c.Timestamp), c.Root[:], c.RootMeta[:]})
+		meta, parent, encodeFiles(c.Related), c.Subject, c.Body, bits.ReverseBytes64(c.Timestamp), c.Root[:], c.RootMeta[:]})
 	if err != nil {
 		return nil, fmt.Errorf("commit: %w", err)
 	}
 	return b, nil
 }
 
-// ParseCommit decodes a commit object. Every error wraps [ErrMalformed].
+// ParseCommit decodes a commit object. Byte strings in the metadata are parts of b.
+//
+// Every error wraps [ErrMalformed] and names the field.
 func ParseCommit(b []byte) (*Commit, error) {
 	t, err := decode("commit", commitType, b)
 	if err != nil {
 		return nil, err
 	}
 	c := &Commit{Subject: t[3].(string), Body: t[4].(string), Timestamp: bits.ReverseBytes64(t[5].(uint64))}
-	for _, e := range t[0].([]any) {
-		m := e.(gvariant.Entry)
-		c.Metadata = append(c.Metadata, MetaEntry{m.Key.(string), m.Value.(gvariant.Variant)})
+	if c.Metadata, err = parseDict(t[0].([]any)); err != nil {
+		return nil, fmt.Errorf("commit metadata: %w", err)
 	}
 	if parent := t[1].([]byte); len(parent) > 0 {
 		p, err := checksumOf("commit parent", parent)
@@ -76,29 +68,28 @@ func ParseCommit(b []byte) (*Commit, error) {
 		}
 		c.Parent = &p
 	}
+	for _, e := range t[2].([]any) {
+		r := e.(gvariant.Tuple)
+		sum, err := checksumOf("commit related", r[1].([]byte))
+		if err != nil {
+			return nil, err
+		}
+		c.Related = append(c.Related, FileEntry{r[0].(string), sum})
+	}
 	if c.Root, err = checksumOf("commit root", t[6].([]byte)); err != nil {
 		return nil, err
 	}
-	c.RootMeta, err = checksumOf("commit root dirmeta", t[7].([]byte))
-	return c, err
+	if c.RootMeta, err = checksumOf("commit root dirmeta", t[7].([]byte)); err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // Lookup returns a key of the metadata.
-func (c *Commit) Lookup(key string) (gvariant.Variant, bool) {
-	for _, m := range c.Metadata {
-		if m.Key == key {
-			return m.Value, true
-		}
-	}
-	return gvariant.Variant{}, false
-}
+func (c *Commit) Lookup(key string) (gvariant.Variant, bool) { return c.Metadata.Lookup(key) }
 
 // Text returns a key of the metadata that is a string; "" when it is not there.
-func (c *Commit) Text(key string) string {
-	v, _ := c.Lookup(key)
-	s, _ := v.Value.(string)
-	return s
-}
+func (c *Commit) Text(key string) string { return c.Metadata.Text(key) }
 
 // Version is the version in the metadata, or "".
 func (c *Commit) Version() string { return c.Text(KeyVersion) }
@@ -106,25 +97,4 @@ func (c *Commit) Version() string { return c.Text(KeyVersion) }
 // ContentChecksum names the tree alone: commits of the same tree share it.
 func (c *Commit) ContentChecksum() Checksum {
 	return sha256.Sum256(append(c.Root[:len(c.Root):len(c.Root)], c.RootMeta[:]...))
-}
-
-// CheckRef tells whether name can be a ref: components of letters, digits, '-', '_'
-// and '.', joined by '/', each beginning with a letter, a digit or '_', and not a
-// checksum.
-func CheckRef(name string) error {
-	if IsChecksum(name) {
-		return fmt.Errorf("ref %q has the form of a checksum: %w", name, ErrMalformed)
-	}
-	for _, c := range strings.Split(name, "/") {
-		for i, r := range c {
-			word := r == '_' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= 0x80
-			if !word && (i == 0 || r != '-' && r != '.') {
-				return fmt.Errorf("ref %q: character %q in %q is not allowed: %w", name, r, c, ErrMalformed)
-			}
-		}
-		if c == "" {
-			return fmt.Errorf("ref %q has an empty part: %w", name, ErrMalformed)
-		}
-	}
-	return nil
 }

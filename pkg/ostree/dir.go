@@ -35,8 +35,14 @@ type DirMeta struct {
 
 // Encode returns the object's bytes.
 func (m *DirMeta) Encode() ([]byte, error) {
-	return gvariant.Encode(dirMetaType, gvariant.Tuple{
-		be(m.UID), be(m.GID), be(modeDir | m.Mode&modePerm), encodeXattrs(m.Xattrs)})
+	if m.Mode&^(modeDir|modePerm) != 0 {
+		return nil, fmt.Errorf("dirmeta: mode %o is not a folder's: %w", m.Mode, ErrMalformed)
+	}
+	xattrs, err := encodeXattrs(m.Xattrs)
+	if err != nil {
+		return nil, fmt.Errorf("dirmeta: %w", err)
+	}
+	return gvariant.Encode(dirMetaType, gvariant.Tuple{be(m.UID), be(m.GID), be(modeDir | m.Mode&modePerm), xattrs})
 }
 
 // ParseDirMeta decodes a dirmeta object. Every error wraps [ErrMalformed].
@@ -51,8 +57,10 @@ func ParseDirMeta(b []byte) (*DirMeta, error) {
 		return nil, fmt.Errorf("dirmeta: mode %o is not a folder's: %w", mode, ErrMalformed)
 	}
 	m.Mode = mode & modePerm
-	m.Xattrs, err = decodeXattrs(t[3].([]any))
-	return m, err
+	if m.Xattrs, err = decodeXattrs(t[3].([]any)); err != nil {
+		return nil, fmt.Errorf("dirmeta: %w", err)
+	}
+	return m, nil
 }
 
 // DirTree is what is in a folder. Both lists are sorted by the bytes of the name,
@@ -74,8 +82,9 @@ type DirEntry struct {
 	Tree, Meta Checksum
 }
 
-// Encode returns the object's bytes. A name that is not UTF-8 is an error: OSTree
-// has no place for it.
+// Encode returns the object's bytes. Names that are not allowed, out of order or in
+// both lists are refused with [ErrMalformed], names that are not UTF-8, for which
+// OSTree has no place, with [ErrUnsupported].
 func (d *DirTree) Encode() ([]byte, error) {
 	for _, f := range d.Files {
 		if !utf8.ValidString(f.Name) {
@@ -87,15 +96,23 @@ func (d *DirTree) Encode() ([]byte, error) {
 			return nil, fmt.Errorf("folder name %q is not UTF-8: %w", s.Name, ErrUnsupported)
 		}
 	}
-	files := make([]any, len(d.Files))
-	for i, f := range d.Files {
-		files[i] = gvariant.Tuple{f.Name, f.Checksum[:]}
+	if err := d.check(); err != nil {
+		return nil, err
 	}
 	dirs := make([]any, len(d.Dirs))
 	for i, s := range d.Dirs {
 		dirs[i] = gvariant.Tuple{s.Name, s.Tree[:], s.Meta[:]}
 	}
-	return gvariant.Encode(dirTreeType, gvariant.Tuple{files, dirs})
+	return gvariant.Encode(dirTreeType, gvariant.Tuple{encodeFiles(d.Files), dirs})
+}
+
+// encodeFiles returns the a(say) of a list of names and checksums.
+func encodeFiles(list []FileEntry) []any {
+	out := make([]any, len(list))
+	for i, f := range list {
+		out[i] = gvariant.Tuple{f.Name, f.Checksum[:]}
+	}
+	return out
 }
 
 // ParseDirTree decodes a dirtree object and checks names and order. Every error
@@ -106,26 +123,18 @@ func ParseDirTree(b []byte) (*DirTree, error) {
 		return nil, err
 	}
 	d := &DirTree{}
-	last := ""
 	for _, e := range t[0].([]any) {
 		f := e.(gvariant.Tuple)
 		name := f[0].(string)
-		if err := checkEntry(name, last); err != nil {
-			return nil, err
-		}
 		c, err := checksumOf("dirtree entry "+name, f[1].([]byte))
 		if err != nil {
 			return nil, err
 		}
-		d.Files, last = append(d.Files, FileEntry{name, c}), name
+		d.Files = append(d.Files, FileEntry{name, c})
 	}
-	last = ""
 	for _, e := range t[1].([]any) {
 		s := e.(gvariant.Tuple)
 		name := s[0].(string)
-		if err := checkEntry(name, last); err != nil {
-			return nil, err
-		}
 		tree, err := checksumOf("dirtree entry "+name, s[1].([]byte))
 		if err != nil {
 			return nil, err
@@ -134,16 +143,56 @@ func ParseDirTree(b []byte) (*DirTree, error) {
 		if err != nil {
 			return nil, err
 		}
-		if _, twice := slices.BinarySearchFunc(d.Files, name, func(f FileEntry, n string) int { return strings.Compare(f.Name, n) }); twice {
-			return nil, fmt.Errorf("dirtree entry %q: both file and folder: %w", name, ErrMalformed)
-		}
-		d.Dirs, last = append(d.Dirs, DirEntry{name, tree, meta}), name
+		d.Dirs = append(d.Dirs, DirEntry{name, tree, meta})
+	}
+	if err := d.check(); err != nil {
+		return nil, err
 	}
 	return d, nil
 }
 
+// check looks at names and their order.
+func (d *DirTree) check() error {
+	last := ""
+	for _, f := range d.Files {
+		if err := checkEntry(f.Name, last); err != nil {
+			return err
+		}
+		last = f.Name
+	}
+	last = ""
+	for _, s := range d.Dirs {
+		if err := checkEntry(s.Name, last); err != nil {
+			return err
+		}
+		if _, twice := d.File(s.Name); twice {
+			return fmt.Errorf("dirtree entry %q: both file and folder: %w", s.Name, ErrMalformed)
+		}
+		last = s.Name
+	}
+	return nil
+}
+
+// File returns the file or link called name.
+func (d *DirTree) File(name string) (FileEntry, bool) {
+	i, ok := slices.BinarySearchFunc(d.Files, name, func(f FileEntry, n string) int { return strings.Compare(f.Name, n) })
+	if !ok {
+		return FileEntry{}, false
+	}
+	return d.Files[i], true
+}
+
+// Dir returns the folder called name.
+func (d *DirTree) Dir(name string) (DirEntry, bool) {
+	i, ok := slices.BinarySearchFunc(d.Dirs, name, func(s DirEntry, n string) int { return strings.Compare(s.Name, n) })
+	if !ok {
+		return DirEntry{}, false
+	}
+	return d.Dirs[i], true
+}
+
 func checkEntry(name, last string) error {
-	if name == "" || name == "." || name == ".." || strings.Contains(name, "/") || !utf8.ValidString(name) {
+	if name == "" || name == "." || name == ".." || strings.ContainsAny(name, "/\x00") {
 		return fmt.Errorf("dirtree entry %q: name is not allowed: %w", name, ErrMalformed)
 	}
 	if last >= name {

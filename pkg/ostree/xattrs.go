@@ -9,17 +9,28 @@ import (
 	"github.com/treewright/treewright/pkg/gvariant"
 )
 
-// encodeXattrs returns the a(ayay) of a list, sorted by name as objects have it.
-func encodeXattrs(list []filetree.Xattr) []any {
-	sorted := slices.SortedFunc(slices.Values(list), func(a, b filetree.Xattr) int { return strings.Compare(a.Name, b.Name) })
-	out := make([]any, len(sorted))
-	for i, x := range sorted {
+func compareXattrs(a, b filetree.Xattr) int { return strings.Compare(a.Name, b.Name) }
+
+// encodeXattrs returns the a(ayay) of a list, sorted by name as objects have it. A
+// name that is empty, has a NUL or comes twice is refused.
+func encodeXattrs(list []filetree.Xattr) ([]any, error) {
+	if !slices.IsSortedFunc(list, compareXattrs) {
+		list = slices.SortedFunc(slices.Values(list), compareXattrs)
+	}
+	out := make([]any, len(list))
+	for i, x := range list {
+		switch {
+		case x.Name == "" || strings.IndexByte(x.Name, 0) >= 0:
+			return nil, fmt.Errorf("extended attribute %q: name is not allowed: %w", x.Name, ErrMalformed)
+		case i > 0 && list[i-1].Name == x.Name:
+			return nil, fmt.Errorf("extended attribute %q comes twice: %w", x.Name, ErrMalformed)
+		}
 		out[i] = gvariant.Tuple{append([]byte(x.Name), 0), x.Value}
 	}
-	return out
+	return out, nil
 }
 
-// decodeXattrs checks names and order.
+// decodeXattrs checks names and order. The result keeps no reference to the input.
 func decodeXattrs(list []any) ([]filetree.Xattr, error) {
 	var out []filetree.Xattr
 	for _, e := range list {
