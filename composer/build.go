@@ -115,7 +115,7 @@ func (o *BuildOptions) build(ctx context.Context, r *repo.Repo, c *ComposeReport
 
 // fillBuild makes images and deltas and writes the record into dir.
 func (o *BuildOptions) fillBuild(ctx context.Context, r *repo.Repo, c *ComposeReport, dir string, report *BuildReport, meta *Meta) error {
-	s := &stages{log: o.Log, list: c.Stages}
+	s := &stages{cfg: &o.Config, list: c.Stages}
 	base := productName(o.Treefile) + "-" + report.ID + "." + o.Arch
 	err := s.run("images", func() (err error) {
 		report.Images, err = o.Disk.write(ctx, &o.Config, r, c.Commit, dir, base)

@@ -18,6 +18,7 @@ import (
 	"github.com/treewright/treewright/pkg/ostree/repo"
 	"github.com/treewright/treewright/pkg/rpm"
 	"github.com/treewright/treewright/pkg/treefile"
+	"github.com/treewright/treewright/pkg/units"
 )
 
 // scriptLevel is the level at which the output of scripts is logged.
@@ -81,24 +82,25 @@ func Compose(ctx context.Context, o ComposeOptions) (*ComposeReport, error) {
 	return report, o.writeFiles(r, report)
 }
 
-// stages measures how long each takes.
+// stages measures what each takes.
 type stages struct {
-	log  logrus.FieldLogger
+	cfg  *Config
 	list []StageReport
 }
 
 func (s *stages) run(name string, fn func() error) error {
-	start := time.Now()
+	before := s.cfg.Usage()
 	err := fn()
-	d := time.Since(start)
-	s.list = append(s.list, StageReport{name, d.Seconds()})
-	s.log.WithFields(logrus.Fields{"stage": name, "seconds": fmt.Sprintf("%.2f", d.Seconds())}).Info("stage done")
+	after := s.cfg.Usage()
+	r := StageReport{name, after.Clock.Sub(before.Clock).Seconds(), (after.CPU - before.CPU).Seconds(), after.PeakBytes}
+	s.list = append(s.list, r)
+	s.cfg.Log.WithFields(logrus.Fields{"stage": name, "seconds": fmt.Sprintf("%.2f", r.Seconds), "cpu": fmt.Sprintf("%.2f", r.CPUSeconds), "peak": units.Bytes(r.PeakBytes)}).Info("stage done")
 	return err
 }
 
 // compose is the pipeline from treefile to commit, each arrow a stage.
 func (o *ComposeOptions) compose(ctx context.Context, target *repo.Repo) (*ComposeReport, error) {
-	s := &stages{log: o.Log}
+	s := &stages{cfg: &o.Config}
 	var res *resolution
 	err := s.run("resolve", func() (err error) {
 		if res, err = o.resolve(ctx); err == nil {

@@ -57,6 +57,14 @@ type Config struct {
 
 	Log      logrus.FieldLogger // events worth keeping; nil discards them
 	Progress Progress           // nil reports nothing
+	Usage    func() Usage       // tells what the process has used; nil measures nothing
+}
+
+// Usage is what a process has used so far.
+type Usage struct {
+	Clock     time.Time
+	CPU       time.Duration // also of the processes that it started
+	PeakBytes int64         // memory, since the last reading
 }
 
 type noProgress struct{}
@@ -85,6 +93,9 @@ func (c *Config) fill() error {
 	}
 	if c.Progress == nil {
 		c.Progress = noProgress{}
+	}
+	if c.Usage == nil {
+		c.Usage = func() Usage { return Usage{} }
 	}
 	return nil
 }

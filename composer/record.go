@@ -61,13 +61,14 @@ type MetaExtra struct {
 	Sidecars     []ImageArtifact  `json:"sidecars,omitempty"`
 	Deltas       []DeltaReport    `json:"deltas,omitempty"`
 	ImageInputs  string           `json:"image-inputs,omitempty"`
-	Stages       []StageReport    `json:"stages,omitempty"`
 }
 
-// StageReport is how long a stage took.
+// StageReport is what a stage took.
 type StageReport struct {
-	Name    string  `json:"name"`
-	Seconds float64 `json:"seconds"`
+	Name       string  `json:"name"`
+	Seconds    float64 `json:"seconds"`
+	CPUSeconds float64 `json:"cpu-seconds"` // of this process and those it started
+	PeakBytes  int64   `json:"peak-bytes"`  // of this process's memory
 }
 
 const schemaVersion = "1.0.0"

@@ -234,7 +234,7 @@ func config(c *cli.Context) (composer.Config, error) {
 		return cfg, usagef("--log-level %q: want debug, info, warn or error", c.String("log-level"))
 	}
 	log.SetLevel(level)
-	cfg.Log = log
+	cfg.Log, cfg.Usage = log, usage
 	if cfg.Progress, err = newProgress(c.String("progress"), c.App.ErrWriter); err != nil {
 		return cfg, err
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/treewright/treewright/pkg/ostree"
 	"github.com/treewright/treewright/pkg/ostree/delta"
 	"github.com/treewright/treewright/pkg/qemu"
+	"github.com/treewright/treewright/pkg/units"
 )
 
 const (
@@ -84,8 +85,10 @@ type build struct {
 	}
 	PkgDiff []any
 	Stages  []struct {
-		Name    string
-		Seconds float64
+		Name       string
+		Seconds    float64
+		CPUSeconds float64 `json:"cpu-seconds"`
+		PeakBytes  int64   `json:"peak-bytes"`
 	}
 }
 
@@ -109,7 +112,7 @@ func doBuild(t *testing.T, workdir, rpms string) *build {
 		t.Fatal(err)
 	}
 	for _, s := range b.Stages {
-		t.Logf("%s: %s %.1f s", filepath.Base(workdir), s.Name, s.Seconds)
+		t.Logf("%s: %-9s %5.1f s, %5.1f s of CPU, %s", filepath.Base(workdir), s.Name, s.Seconds, s.CPUSeconds, units.Bytes(s.PeakBytes))
 	}
 	return b
 }
