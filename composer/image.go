@@ -226,15 +226,9 @@ type diskPlanner struct {
 
 // seed is what all identifiers of a disk come from: the commit and the options.
 func (p *diskPlanner) seed(size int64) [32]byte {
-	b, err := json.Marshal(struct {
-		Format, Commit, Stateroot, Ref, Remote, URL string
-		Size                                        int64
-		Args, Firmware                              []string
-	}{"treewright disk 1", p.commit.String(), p.o.Stateroot, p.o.Ref, p.o.RemoteName, p.o.RemoteURL, size, p.o.KernelArgs, p.o.Firmware})
-	if err != nil {
-		panic(err) // strings and numbers only
-	}
-	return sha256.Sum256(b)
+	o := p.o
+	return sha256.Sum256(fmt.Appendf(nil, "treewright disk 1 %s %d %q", p.commit, size,
+		slices.Concat([]string{o.Stateroot, o.Ref, o.RemoteName, o.RemoteURL, strings.Join(o.Firmware, " ")}, o.KernelArgs)))
 }
 
 // plan lays the deployment and the boot loaders out on a disk.

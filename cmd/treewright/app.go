@@ -16,6 +16,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/treewright/treewright/composer"
+	"github.com/treewright/treewright/pkg/spelling"
 )
 
 // Exit statuses; the help text lists them.
@@ -160,37 +161,17 @@ func setUsageHandler(c *cli.Command) {
 }
 
 func unknownCommand(commands []*cli.Command, parent, name string) error {
-	best, bestDist := "", 3
+	var names []string
 	for _, c := range commands {
-		if d := editDistance(name, c.Name); d < bestDist && !c.Hidden {
-			best, bestDist = c.Name, d
+		if !c.Hidden {
+			names = append(names, c.Name)
 		}
 	}
+	best := spelling.Nearest(name, slices.Values(names), 3)
 	if best != "" {
 		return usagef("%s has no command %q: did you mean %q?", parent, name, best)
 	}
 	return usagef("%s has no command %q", parent, name)
-}
-
-// editDistance is Levenshtein's.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }
 
 // nArgs checks that the command has from lo to hi arguments. The library ends the

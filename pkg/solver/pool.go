@@ -1,12 +1,14 @@
 package solver
 
 import (
+	"maps"
 	"path"
 	"slices"
 	"strings"
 
 	"github.com/treewright/treewright/pkg/nevra"
 	"github.com/treewright/treewright/pkg/repodata"
+	"github.com/treewright/treewright/pkg/spelling"
 )
 
 // pool is the visible packages, numbered from 1 in the order of the repositories,
@@ -219,37 +221,7 @@ func (p *pool) byProvide(word string) []int {
 
 // near finds the package name that is most like a word.
 func (p *pool) near(word string) string {
-	best, bestDist := "", len(word)/3+2
-	for name := range p.byName {
-		if d := distance(word, name, bestDist+1); d < bestDist || d == bestDist && best != "" && name < best {
-			best, bestDist = name, d
-		}
-	}
-	return best
-}
-
-// distance is Levenshtein's, or limit when it is not less.
-func distance(a, b string, limit int) int {
-	if len(a)-len(b) >= limit || len(b)-len(a) >= limit {
-		return limit
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return min(row[len(b)], limit)
+	return spelling.Nearest(word, maps.Keys(p.byName), len(word)/3+2)
 }
 
 // hiddenByName finds a hidden package called name.

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/treewright/treewright/pkg/spelling"
 )
 
 // Error is what is wrong with a treefile, and where. Its text is
@@ -105,44 +107,12 @@ func nearest(name string, known []string) string {
 	if len(plain) > 64 {
 		return ""
 	}
-	var begin []string
-	best, least := "", min(2, len(plain)/3)+1
-	for _, k := range slices.Sorted(slices.Values(known)) {
-		if len(plain) > 3 && strings.HasPrefix(k, plain) {
-			begin = append(begin, k)
-		}
-		if d := edits(plain, k); d < least {
-			best, least = k, d
-		}
+	if near := spelling.Nearest(plain, slices.Values(known), 2); near != "" && len(plain) > 2 {
+		return near
 	}
-	if len(begin) == 1 && least > 1 {
+	begin := slices.DeleteFunc(slices.Clone(known), func(k string) bool { return !strings.HasPrefix(k, plain) })
+	if len(begin) == 1 && len(plain) > 3 {
 		return begin[0]
 	}
-	return best
-}
-
-// edits counts the letters to insert, remove, replace or swap with the next one to
-// make b of a.
-func edits(a, b string) int {
-	rows := make([][]int, len(a)+1)
-	for i := range rows {
-		rows[i] = make([]int, len(b)+1)
-		rows[i][0] = i
-	}
-	for j := range rows[0] {
-		rows[0][j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			rows[i][j] = min(rows[i-1][j]+1, rows[i][j-1]+1, rows[i-1][j-1]+cost)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				rows[i][j] = min(rows[i][j], rows[i-2][j-2]+1)
-			}
-		}
-	}
-	return rows[len(a)][len(b)]
+	return spelling.Nearest(plain, slices.Values(known), min(2, len(plain)/3)+1)
 }
