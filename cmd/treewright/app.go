@@ -219,15 +219,21 @@ func config(c *cli.Context) (composer.Config, error) {
 	if cfg.Progress, err = newProgress(c.String("progress"), c.App.ErrWriter); err != nil {
 		return cfg, err
 	}
-	cfg.Time = time.Now()
-	if s, ok := os.LookupEnv("SOURCE_DATE_EPOCH"); ok && s != "" {
-		sec, err := strconv.ParseInt(s, 10, 64)
-		if err != nil || sec < 0 {
-			return cfg, usagef("SOURCE_DATE_EPOCH=%q: want seconds since 1970", s)
-		}
-		cfg.Time, cfg.TimeFixed = time.Unix(sec, 0), true
+	cfg.Time, cfg.TimeFixed, err = clock()
+	return cfg, err
+}
+
+// clock is SOURCE_DATE_EPOCH, which is fixed, else the time now.
+func clock() (t time.Time, fixed bool, err error) {
+	s := os.Getenv("SOURCE_DATE_EPOCH")
+	if s == "" {
+		return time.Now(), false, nil
 	}
-	return cfg, nil
+	sec, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || sec < 0 {
+		return t, false, usagef("SOURCE_DATE_EPOCH=%q: want seconds since 1970", s)
+	}
+	return time.Unix(sec, 0), true, nil
 }
 
 // splitPair reads "KEY=VALUE".

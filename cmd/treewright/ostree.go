@@ -14,8 +14,7 @@ import (
 	"github.com/treewright/treewright/pkg/ostree/repo"
 )
 
-// ostreeCommand has the commands of `ostree` that look at a repository, with its flags
-// and its output.
+// ostreeCommand has the everyday commands of `ostree`, with its flags and its output.
 func ostreeCommand() *cli.Command {
 	with := func(name, args, usage string, lo, hi int, more []cli.Flag, do func(*cli.Context, *repo.Repo) error) *cli.Command {
 		return &cli.Command{
@@ -38,13 +37,14 @@ func ostreeCommand() *cli.Command {
 		}
 	}
 	return &cli.Command{
-		Name: "ostree", Usage: "look at an OSTree repository, as the ostree command does",
+		Name: "ostree", Usage: "look at an OSTree repository and commit to it, as the ostree command does",
 		Flags: []cli.Flag{&cli.PathFlag{Name: "repo", Value: ".", Usage: "repository `DIR`"}},
 		Subcommands: []*cli.Command{
 			{Name: "init", Usage: "make an empty repository", Flags: []cli.Flag{
 				&cli.PathFlag{Name: "repo", Value: ".", Usage: "repository `DIR`"},
 				&cli.StringFlag{Name: "mode", Value: "bare", Usage: "`MODE`: bare, bare-user or archive"},
 			}, Action: initRepo},
+			with("commit", "DIR", "make a commit of a folder and print its checksum", 1, 1, commitFlags(), commitFolder),
 			with("refs", "[PREFIX]", "list refs", 0, 1, nil, listRefs),
 			with("rev-parse", "REV", "print the checksum of a revision", 1, 1, nil, func(c *cli.Context, r *repo.Repo) error {
 				sum, err := r.Resolve(c.Args().First())
