@@ -69,7 +69,7 @@ func (a *assembly) runScript(dir string, s Script) error {
 		return err
 	}
 	err := sandbox.Run(a.ctx, sandbox.Options{
-		Root: dir, Args: []string{"/" + name}, Env: []string{fmt.Sprintf("SOURCE_DATE_EPOCH=%d", a.o.Time)}, Output: a.o.Output,
+		Root: dir, Args: []string{"/" + name}, Env: []string{fmt.Sprintf("SOURCE_DATE_EPOCH=%d", a.o.Time)}, Stdout: a.o.Output,
 	})
 	return errors.Join(err, os.Remove(file))
 }

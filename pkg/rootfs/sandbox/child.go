@@ -13,46 +13,86 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Init does nothing in an ordinary process. In the one that [Run] starts it sets the
-// sandbox up, runs the program, and does not return.
+// Init lets this process use [Run]. In the process that Run starts it sets the sandbox
+// up, runs the program, and does not return.
 func Init() {
 	if len(os.Args) != 1 || os.Args[0] != childName {
+		ready.Store(true)
 		return
 	}
-	runtime.LockOSThread()
-	err := child()
-	fmt.Fprintln(os.Stderr, err)
-	os.Exit(setupFailed)
+	runtime.LockOSThread() // capabilities are a thread's
+	report := os.NewFile(childReport, "report")
+	err := runChild(report)
+	f := failure{Message: err.Error()}
+	var at *stageError
+	if errors.As(err, &at) {
+		f = failure{at.stage, at.err.Error()}
+	}
+	json.NewEncoder(report).Encode(f)
+	os.Exit(1)
 }
 
-// child never returns nil: it becomes the program.
-func child() error {
+// stageError is a step of the setup that failed.
+type stageError struct {
+	stage string
+	err   error
+}
+
+func (e *stageError) Error() string { return e.stage + ": " + e.err.Error() }
+func (e *stageError) Unwrap() error { return e.err }
+
+// stage names the step that an error is from.
+func stage(name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &stageError{name, err}
+}
+
+// runChild never returns nil: it ends with the program's status.
+func runChild(report *os.File) error {
 	var s setup
-	told := os.NewFile(3, "setup")
+	told := os.NewFile(childSetup, "setup")
 	if err := json.NewDecoder(told).Decode(&s); err != nil {
-		return err
+		return fmt.Errorf("the sandbox's setup: %w", err)
 	}
 	told.Close()
-	if err := mounts(s.Root); err != nil {
+	// Nothing that this process was given by mistake reaches the program.
+	if err := unix.CloseRange(childReport, ^uint(0), unix.CLOSE_RANGE_CLOEXEC); err != nil {
+		return stage("closing files", err)
+	}
+	if err := s.mounts(); err != nil {
 		return err
 	}
-	if err := errors.Join(unix.Sethostname([]byte("localhost")), os.Chdir("/")); err != nil {
-		return err
+	if err := unix.Sethostname([]byte("localhost")); err != nil {
+		return stage("naming the host", err)
 	}
 	unix.Umask(0o022)
+	if err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}); err != nil {
+		return stage("turning core files off", err)
+	}
+	if err := dropPrivileges(); err != nil {
+		return stage("dropping capabilities", err)
+	}
+	if err := os.Chdir(filepath.Join("/", s.Dir)); err != nil {
+		return err
+	}
+	if s.Probe {
+		os.Exit(0)
+	}
+	report.Close()
+	s.supervise()
+	panic("unreachable")
+}
+
+// supervise starts the program and ends with its status. This process is the first of
+// its pid namespace: all others of it end then, too.
+func (s *setup) supervise() {
 	program, err := lookPath(s.Args[0], s.Env)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(127)
 	}
-	// This process is the first of its pid namespace: it waits for the program, so
-	// that what that leaves behind does not matter.
-	return supervise(program, s)
-}
-
-// supervise starts the program and ends with its status; all other processes of the
-// namespace end with it.
-func supervise(program string, s setup) error {
 	pid, err := syscall.ForkExec(program, s.Args, &syscall.ProcAttr{Env: s.Env, Files: []uintptr{0, 1, 2}})
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "%s: %v\n", s.Args[0], err)
@@ -61,16 +101,13 @@ func supervise(program string, s setup) error {
 	for {
 		var ws syscall.WaitStatus
 		got, err := syscall.Wait4(-1, &ws, 0, nil)
-		if err == syscall.EINTR {
+		switch {
+		case err == syscall.EINTR, err == nil && got != pid: // an orphan
 			continue
-		}
-		if err != nil {
-			return err
-		}
-		if got != pid {
-			continue
-		}
-		if ws.Signaled() {
+		case err != nil:
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		case ws.Signaled():
 			os.Exit(128 + int(ws.Signal()))
 		}
 		os.Exit(ws.ExitStatus())
@@ -82,101 +119,52 @@ func lookPath(name string, env []string) (string, error) {
 		return name, nil
 	}
 	for _, e := range env {
-		if dirs, ok := strings.CutPrefix(e, "PATH="); ok {
-			for _, d := range filepath.SplitList(dirs) {
-				p := filepath.Join(d, name)
-				if st, err := os.Stat(p); err == nil && !st.IsDir() && st.Mode()&0o111 != 0 {
-					return p, nil
-				}
+		dirs, _ := strings.CutPrefix(e, "PATH=")
+		for _, d := range filepath.SplitList(dirs) {
+			p := filepath.Join(d, name)
+			if st, err := os.Stat(p); err == nil && !st.IsDir() && st.Mode()&0o111 != 0 {
+				return p, nil
 			}
 		}
 	}
 	return "", fmt.Errorf("%s: command not found", name)
 }
 
-// devices are taken from the host; a user namespace cannot make any.
-var devices = []string{"null", "zero", "full", "random", "urandom", "tty"}
+// kept are the capabilities of a program, those that package scripts need: files and
+// processes of its own tree, no mounts, no devices.
+var kept = []int{unix.CAP_CHOWN, unix.CAP_DAC_OVERRIDE, unix.CAP_FOWNER, unix.CAP_FSETID, unix.CAP_KILL,
+	unix.CAP_SETGID, unix.CAP_SETUID, unix.CAP_SETPCAP, unix.CAP_SYS_CHROOT, unix.CAP_SETFCAP}
 
-// mounts makes root the root, with what a program expects around it.
-func mounts(root string) error {
-	mount := func(source, target, kind string, flags uintptr, data string) error {
-		if err := unix.Mount(source, target, kind, flags, data); err != nil {
-			return fmt.Errorf("mount of %s: %w", strings.TrimPrefix(target, root), err)
-		}
-		return nil
-	}
-	at := func(p string) string { return filepath.Join(root, p) }
-	if err := mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+// dropPrivileges gives up all other capabilities, for what this thread starts, too. The
+// runtime's other threads keep theirs: that is why nobody may look into this process.
+func dropPrivileges() error {
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		return err
 	}
-	if err := mount(root, root, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return err
 	}
-	for _, d := range []string{"proc", "sys", "dev", "tmp", "run", "var"} {
-		if err := os.MkdirAll(at(d), 0o755); err != nil {
-			return err
-		}
+	var mask uint64
+	for _, c := range kept {
+		mask |= 1 << c
 	}
-	const quiet = unix.MS_NOSUID | unix.MS_NODEV
-	for _, d := range []struct{ dir, mode string }{{"dev", "0755"}, {"tmp", "1777"}, {"run", "0755"}, {"var", "0755"}} {
-		flags := uintptr(quiet)
-		if d.dir == "dev" {
-			flags = unix.MS_NOSUID
-		}
-		if err := mount("tmpfs", at(d.dir), "tmpfs", flags, "mode="+d.mode); err != nil {
-			return err
-		}
-	}
-	for _, d := range []string{"var/tmp", "var/lib", "var/cache", "var/log", "dev/shm", "dev/pts"} {
-		if err := os.MkdirAll(at(d), 0o755); err != nil {
-			return err
-		}
-	}
-	if err := errors.Join(os.Chmod(at("var/tmp"), 0o1777), os.Chmod(at("dev/shm"), 0o1777)); err != nil {
-		return err
-	}
-	if err := nodes(root, mount); err != nil {
-		return err
-	}
-	if err := mount("proc", at("proc"), "proc", quiet|unix.MS_NOEXEC, ""); err != nil {
-		return err
-	}
-	return pivot(root)
-}
-
-// nodes puts the host's harmless devices into /dev.
-func nodes(root string, mount func(string, string, string, uintptr, string) error) error {
-	for _, d := range devices {
-		host := filepath.Join("/dev", d)
-		if _, err := os.Stat(host); err != nil {
+	for c := range 64 {
+		if mask&(1<<c) != 0 {
 			continue
 		}
-		own := filepath.Join(root, "dev", d)
-		if err := os.WriteFile(own, nil, 0o666); err != nil {
-			return err
+		err := unix.Prctl(unix.PR_CAPBSET_DROP, uintptr(c), 0, 0, 0)
+		if err == unix.EINVAL {
+			break // the kernel has no more
 		}
-		if err := mount(host, own, "", unix.MS_BIND, ""); err != nil {
-			return err
-		}
-	}
-	for link, target := range map[string]string{"fd": "/proc/self/fd", "stdin": "/proc/self/fd/0", "stdout": "/proc/self/fd/1", "stderr": "/proc/self/fd/2"} {
-		if err := os.Symlink(target, filepath.Join(root, "dev", link)); err != nil {
+		if err != nil {
 			return err
 		}
 	}
-	return nil
-}
-
-// pivot makes root the root of the mount namespace and lets go of the old one.
-func pivot(root string) error {
-	if err := os.Chdir(root); err != nil {
-		return err
+	head := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	data := [2]unix.CapUserData{}
+	for i := range data {
+		half := uint32(mask >> (32 * i))
+		data[i] = unix.CapUserData{Effective: half, Permitted: half}
 	}
-	if err := unix.PivotRoot(".", "."); err != nil {
-		return fmt.Errorf("pivot_root: %w", err)
-	}
-	if err := unix.Unmount(".", unix.MNT_DETACH); err != nil {
-		return fmt.Errorf("unmount of the old root: %w", err)
-	}
-	return os.Chdir("/")
+	return unix.Capset(&head, &data[0])
 }

@@ -1,49 +1,126 @@
 // Package sandbox runs a program inside a folder as its root, away from the host: in
 // user, mount, pid, ipc, uts and network namespaces of its own. It needs no
-// privileges but that the kernel lets users make namespaces.
+// privileges but that the kernel lets users make namespaces, and Linux 5.12.
 //
-// The user who runs it is root inside, and the only user there. There is no
-// network; /proc is fresh; /dev has null, zero, full, random, urandom and tty of the
-// host; /tmp, /run and /var are empty and forgotten at the end.
+// The user who runs it is root inside, and the only user there, also when that user is
+// root outside: what a program can do does not depend on who builds. Where root may
+// make no user namespace, as in some containers, there is none.
+//
+// There is no network. /proc is fresh, with what is the whole machine's read-only; /dev
+// has null, zero, full, random, urandom and tty of the host; /sys is empty; /tmp, /run
+// and /var are empty and forgotten at the end. The program has the capabilities that
+// package scripts need and can get no other; it has no controlling terminal and only
+// its standard files open.
 //
 // The process that sets this up is this program itself, started again: [Init] must
 // be called first thing in main, and in TestMain of tests that use it.
 package sandbox
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
-// ErrUnavailable is wrapped when namespaces cannot be made here.
-var ErrUnavailable = errors.New("no sandbox can be made here")
-
-// Options tells what to run.
+// Options tells what to run, and where.
 type Options struct {
-	Root    string   // folder that becomes /; the program may change it
-	Args    []string // program and arguments, as seen inside
-	Env     []string // added to PATH, LANG and SYSTEMD_OFFLINE
-	Stdin   io.Reader
-	Output  io.Writer     // gets stdout and stderr; nil: nobody
+	Root string   // folder that becomes /; gets the mount points that it lacks
+	Args []string // program and arguments, as seen inside
+	Env  []string // added to PATH, LANG, HOME and SYSTEMD_OFFLINE; nothing else is there
+	Dir  string   // working folder, as seen inside; empty: /
+
+	Stdin  io.Reader // nil: empty
+	Stdout io.Writer // nil: nobody
+	Stderr io.Writer // nil: where Stdout goes
+
+	// Overlay is a folder that gets what the program changes, while Root stays as it
+	// is: see [Changes]. Runs with one folder see each other's changes. Empty: Root
+	// itself changes.
+	Overlay string
+
+	ReadOnly      bool     // the root cannot be changed, but for /tmp, /run and /var
+	ReadOnlyPaths []string // of the root; these cannot be changed, nor what is below
+	KeepVar       bool     // /var is that of the root
+	Binds         []Bind   // of the host
+
 	Timeout time.Duration // 0: none
 }
 
-// ExitError is a program that failed. Output is the last lines of what it printed.
+// Bind is a file or folder of the host that is seen inside.
+type Bind struct {
+	Source   string // on the host
+	Target   string // inside; made when it is missing. In /run it leaves no trace in Root
+	ReadOnly bool
+}
+
+// environment is what every program has.
+var environment = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "SYSTEMD_OFFLINE=1", "HOME=/root"}
+
+// setup is what the process that sets the sandbox up is told.
+type setup struct {
+	Root, Overlay, Dir string
+	Args, Env          []string
+	ReadOnly, KeepVar  bool
+	ReadOnlyPaths      []string
+	Binds              []Bind
+	Probe              bool // set up, and run nothing
+}
+
+// Run runs a program and waits for it. When it ends, or ctx does, no process of it is
+// left.
+//
+// The error is an [*ExitError] when the program failed; it wraps [ErrUnavailable] when
+// there is no sandbox, [ErrNoOverlay] when only that is missing; or it is the context's
+// cause.
+func Run(ctx context.Context, o Options) error {
+	if len(o.Args) == 0 {
+		return errors.New("sandbox: no program to run")
+	}
+	s, err := o.setup()
+	if err != nil {
+		return err
+	}
+	if o.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, o.Timeout, fmt.Errorf("no end within %v", o.Timeout))
+		defer cancel()
+	}
+	return s.run(ctx, o.Stdin, o.Stdout, o.Stderr)
+}
+
+func (o *Options) setup() (*setup, error) {
+	s := &setup{Dir: o.Dir, Args: o.Args, Env: append(append([]string{}, environment...), o.Env...), ReadOnly: o.ReadOnly,
+		KeepVar: o.KeepVar, ReadOnlyPaths: o.ReadOnlyPaths}
+	var err error
+	if s.Root, err = filepath.Abs(o.Root); err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(s.Root); err != nil {
+		return nil, err
+	}
+	if o.Overlay != "" {
+		if s.Overlay, err = filepath.Abs(o.Overlay); err != nil {
+			return nil, err
+		}
+	}
+	for _, b := range o.Binds {
+		if b.Source, err = filepath.Abs(b.Source); err != nil {
+			return nil, err
+		}
+		s.Binds = append(s.Binds, b)
+	}
+	return s, nil
+}
+
+// ExitError is a program that failed.
 type ExitError struct {
-	Status int
-	Output string
+	Status int    // 128 + the signal's number when a signal ended it
+	Output string // the last lines of what it printed, as one line
 }
 
 func (e *ExitError) Error() string {
@@ -53,116 +130,28 @@ func (e *ExitError) Error() string {
 	return fmt.Sprintf("exit status %d: %s", e.Status, e.Output)
 }
 
-// childName is what the process that sets the sandbox up is called.
-const childName = "treewright-sandbox"
-
-// setup is what that process is told.
-type setup struct {
-	Root string
-	Args []string
-	Env  []string
-}
-
-// setupFailed is the status of a process that could not set the sandbox up.
-const setupFailed = 212
-
+// tailSize is how much of a program's output is kept for errors, in bytes.
 const tailSize = 2048
 
-// Run runs a program and waits for it. The error is an [*ExitError] when the program
-// failed, wraps [ErrUnavailable] when there is no sandbox, or is the context's cause.
-func Run(ctx context.Context, o Options) error {
-	root, err := filepath.Abs(o.Root)
-	if err != nil {
-		return err
-	}
-	if o.Timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, o.Timeout, fmt.Errorf("no end within %v", o.Timeout))
-		defer cancel()
-	}
-	env := append([]string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "SYSTEMD_OFFLINE=1", "HOME=/root"}, o.Env...)
-	told, err := json.Marshal(setup{root, o.Args, env})
-	if err != nil {
-		return err
-	}
-	r, w, err := os.Pipe()
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	tail := &tailWriter{next: o.Output}
-	cmd := exec.CommandContext(ctx, "/proc/self/exe")
-	cmd.Args = []string{childName}
-	cmd.ExtraFiles = []*os.File{r}
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = o.Stdin, tail, tail
-	cmd.Env = []string{}
-	cmd.WaitDelay = 5 * time.Second
-	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags: unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS | unix.CLONE_NEWNET,
-		// The first process of a pid namespace takes all others with it.
-		Pdeathsig:                  syscall.SIGKILL,
-		UidMappings:                []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Geteuid(), Size: 1}},
-		GidMappings:                []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getegid(), Size: 1}},
-		GidMappingsEnableSetgroups: false,
-	}
-	if err := cmd.Start(); err != nil {
-		w.Close()
-		return unavailable(err)
-	}
-	_, err = w.Write(told)
-	if err = errors.Join(err, w.Close()); err != nil {
-		cmd.Process.Kill()
-		cmd.Wait()
-		return err
-	}
-	return finish(ctx, cmd.Wait(), tail)
-}
+// tail keeps the end of what is written.
+type tail struct{ buf []byte }
 
-func finish(ctx context.Context, err error, tail *tailWriter) error {
-	if err == nil {
-		return nil
-	}
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	var exit *exec.ExitError
-	if !errors.As(err, &exit) {
-		return err
-	}
-	if exit.ExitCode() == setupFailed {
-		return unavailable(errors.New(tail.last()))
-	}
-	status := exit.ExitCode()
-	if ws, ok := exit.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
-		status = 128 + int(ws.Signal())
-	}
-	return &ExitError{status, tail.last()}
-}
-
-func unavailable(err error) error {
-	return fmt.Errorf("%w: %v: allow user namespaces (sysctl kernel.unprivileged_userns_clone=1, user.max_user_namespaces; in a container --security-opt seccomp=unconfined), or run as root", ErrUnavailable, err)
-}
-
-// tailWriter passes on what is written and keeps the end of it.
-type tailWriter struct {
-	next io.Writer
-	buf  []byte
-}
-
-func (t *tailWriter) Write(p []byte) (int, error) {
-	t.buf = append(t.buf, p...)
+func (t *tail) add(p []byte) {
+	t.buf = append(t.buf, p[max(0, len(p)-tailSize):]...)
 	if len(t.buf) > 2*tailSize {
 		t.buf = append([]byte{}, t.buf[len(t.buf)-tailSize:]...)
 	}
-	if t.next != nil {
-		return t.next.Write(p)
-	}
-	return len(p), nil
 }
 
-// last is the last lines, joined into one.
-func (t *tailWriter) last() string {
+// last is the last lines, joined into one, without what would move a cursor.
+func (t *tail) last() string {
 	const lines = 5
-	all := strings.Split(strings.TrimSpace(string(bytes.ToValidUTF8(t.buf, []byte("?")))), "\n")
+	text := strings.Map(func(r rune) rune {
+		if r < ' ' && r != '\n' && r != '\t' || r == 0x7f {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(string(t.buf), "?"))
+	all := strings.Split(strings.TrimSpace(text), "\n")
 	return strings.Join(all[max(0, len(all)-lines):], " | ")
 }
