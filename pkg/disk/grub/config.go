@@ -13,5 +13,7 @@ func Config(module string) string {
 		"if serial --unit=0 --speed=115200; then\n" +
 		"  terminal_input serial console\n  terminal_output serial console\nfi\n" +
 		"set timeout=1\nset default=0\n" +
+		// What a mended blsuki calls linux; see Module.
+		"function " + shortLinux + " {\n  linux \"$@\"\n}\n" +
 		"insmod " + module + "\nblscfg\n"
 }

@@ -115,7 +115,7 @@ func moduleList(read ReadFile, o CoreOptions) ([]byte, error) {
 		objects = append(objects, data...)
 	}
 	for _, m := range modules {
-		body, err := read(m + ".mod")
+		body, err := Module(read, m)
 		if err != nil {
 			return nil, err
 		}

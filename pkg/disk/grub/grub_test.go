@@ -63,14 +63,7 @@ func mkimage(t *testing.T, tool, dir, config string, args ...string) []byte {
 func TestCoreAsMkimage(t *testing.T) {
 	tool, dir := installed(t, "i386-pc")
 	read := folder(dir)
-	info, err := grub.Detect(read)
-	if err != nil {
-		t.Fatal(err)
-	}
 	modules := slices.Clone(grub.BIOSModules)
-	if info.EntryModule != "" {
-		modules = append(modules, info.EntryModule)
-	}
 	const config = "search --label --set=root boot\nconfigfile /grub/grub.cfg\n"
 	want := mkimage(t, tool, dir, config, append([]string{"-p", "/grub"}, modules...)...)
 	got, err := grub.Core(read, grub.CoreOptions{Modules: modules, Config: config, Prefix: "/grub", Sector: 4711})
@@ -270,6 +263,31 @@ func TestCoreRefused(t *testing.T) {
 		if _, err := grub.Core(readFS(f), grub.CoreOptions{Modules: []string{tc.module}}); !errors.Is(err, tc.want) {
 			t.Errorf("%s: %v, want %v", name, err, tc.want)
 		}
+	}
+}
+
+// TestModule mends blsuki and nothing else. That it helps is for the boot tests of
+// package disk.
+func TestModule(t *testing.T) {
+	const text = "a\x00linux\x00buffer of linux \x00"
+	for in, want := range map[string]string{
+		text + "\x00linux \x00b": text + "\x00krnl \x00\x00b",
+		text:                     text,
+		"\x00linux \x00" + text + "\x00linux \x00": "\x00linux \x00" + text + "\x00linux \x00",
+	} {
+		f := tiny()
+		for _, name := range []string{"blsuki.mod", "blscfg.mod"} {
+			f[name] = &fstest.MapFile{Data: []byte(in)}
+		}
+		if got, err := grub.Module(readFS(f), "blsuki"); err != nil || string(got) != want {
+			t.Errorf("blsuki of %q is %q, %v", in, got, err)
+		}
+		if got, err := grub.Module(readFS(f), "blscfg"); err != nil || string(got) != in {
+			t.Errorf("blscfg of %q is %q, %v", in, got, err)
+		}
+	}
+	if _, err := grub.Module(readFS(tiny()), "blsuki"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("no blsuki: %v", err)
 	}
 }
 
