@@ -3,190 +3,274 @@ package repo
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
-	"slices"
 	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/treewright/treewright/pkg/fsutil"
 	"github.com/treewright/treewright/pkg/ostree"
+)
+
+// Folders of refs: this repository's, those seen in remotes, those of collections.
+const (
+	headsDir   = "refs/heads"
+	remotesDir = "refs/remotes"
+	mirrorsDir = "refs/mirrors"
 )
 
 // refPath is the file of a ref: NAME, or REMOTE:NAME.
 func (r *Repo) refPath(name string) (string, error) {
 	remote, ref, ok := strings.Cut(name, ":")
 	if !ok {
-		return r.file("refs/heads", filepath.FromSlash(name)), ostree.CheckRef(name)
+		return r.file(headsDir, filepath.FromSlash(name)), ostree.CheckRef(name)
 	}
-	if strings.Contains(remote, "/") {
-		return "", fmt.Errorf("remote %q in %q: %w", remote, name, ostree.ErrMalformed)
-	}
-	return r.file("refs/remotes", remote, filepath.FromSlash(ref)), errors.Join(ostree.CheckRef(remote), ostree.CheckRef(ref))
+	return r.file(remotesDir, remote, filepath.FromSlash(ref)), errors.Join(ostree.CheckRemote(remote), ostree.CheckRef(ref))
 }
 
-func readRef(file string) (ostree.Checksum, error) {
-	b, err := os.ReadFile(file)
+func readRef(file string) (c ostree.Checksum, err error) {
+	f, _, err := openRef(file)
 	if err != nil {
-		return ostree.Checksum{}, err
+		return c, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, 1<<10))
+	if err != nil {
+		return c, err
 	}
 	return ostree.ParseChecksum(strings.TrimRight(string(b), " \t\r\n"))
 }
 
-// SetRef makes a ref, NAME or REMOTE:NAME, point to a commit.
+// openRef opens the file of a ref; an alias is a link to one.
+func openRef(file string) (*os.File, int64, error) {
+	target, err := filepath.EvalSymlinks(file)
+	if err != nil {
+		return nil, 0, err
+	}
+	return openRegular(target)
+}
+
+// SetRef makes a ref, NAME or REMOTE:NAME, point to a commit of the repository.
+//
+// The error wraps [ostree.ErrMalformed] when it cannot be a name, and
+// [ostree.ErrNotFound] when the commit is missing.
 func (r *Repo) SetRef(name string, c ostree.Checksum) error {
+	if _, err := r.refPath(name); err != nil {
+		return err
+	}
+	there, err := r.Has(ostree.TypeCommit, c)
+	if err == nil && !there {
+		err = objectError(ostree.TypeCommit, c, ostree.ErrNotFound)
+	}
+	if err != nil {
+		return fmt.Errorf("ref %s: %w", name, err)
+	}
+	return r.writeRef(name, c)
+}
+
+func (r *Repo) writeRef(name string, c ostree.Checksum) error {
 	p, err := r.refPath(name)
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
-		return refConflict(name, err)
+	if err := r.replace(p, []byte(c.String()+"\n")); err != nil {
+		if errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.EISDIR) || errors.Is(err, unix.EEXIST) {
+			err = fmt.Errorf("another ref is a part of its name, or the other way round: %w", err)
+		}
+		return fmt.Errorf("ref %s: %w", name, err)
 	}
-	if err := fsutil.WriteBytes(p, 0o644, []byte(c.String()+"\n")); err != nil {
-		return refConflict(name, err)
+	return r.touch()
+}
+
+// replace puts b at p, below refs/, whole or not at all. Empty folders give way.
+func (r *Repo) replace(p string, b []byte) (err error) {
+	if err := os.MkdirAll(filepath.Dir(p), 0o775); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(r.file("tmp"), "ref-*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			os.Remove(f.Name())
+		}
+	}()
+	_, err = f.Write(b)
+	if err = errors.Join(err, f.Chmod(0o644)); err == nil && r.fsync {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	err = os.Rename(f.Name(), p)
+	if errors.Is(err, unix.EISDIR) || errors.Is(err, unix.EEXIST) {
+		if removeEmpty(p) == nil {
+			err = os.Rename(f.Name(), p)
+		}
+	}
+	if err != nil || !r.fsync {
+		return err
+	}
+	return fsutil.SyncDir(filepath.Dir(p))
+}
+
+// removeEmpty removes a folder that holds nothing but folders like it.
+func removeEmpty(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if !e.IsDir() {
+			return fs.ErrExist
+		}
+		if err := removeEmpty(filepath.Join(dir, e.Name())); err != nil {
+			return err
+		}
+	}
+	return unix.Rmdir(dir)
+}
+
+// touch sets the time of the repository's folder: others watch it for changes of refs.
+func (r *Repo) touch() error {
+	now := []unix.Timespec{{Nsec: unix.UTIME_NOW}, {Nsec: unix.UTIME_NOW}}
+	if err := unix.UtimesNanoAt(unix.AT_FDCWD, r.path, now, 0); err != nil {
+		return &fs.PathError{Op: "touch", Path: r.path, Err: err}
 	}
 	return nil
 }
 
-func refConflict(name string, err error) error {
-	return fmt.Errorf("ref %s: another ref may be a part of its name: %w", name, err)
-}
-
-// DeleteRef removes a ref and folders that become empty.
+// DeleteRef removes a ref and folders that become empty. One that an alias leads to
+// stays.
 func (r *Repo) DeleteRef(name string) error {
 	p, err := r.refPath(name)
 	if err != nil {
 		return err
 	}
+	if alias, err := r.aliasOf(p); err != nil || alias != "" {
+		if err == nil {
+			err = errors.New("has the alias " + alias)
+		}
+		return fmt.Errorf("ref %s: %w", name, err)
+	}
 	if err := os.Remove(p); err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
+		if missing(err) {
 			err = ostree.ErrNotFound
 		}
 		return fmt.Errorf("ref %s: %w", name, err)
 	}
-	for d := filepath.Dir(p); d != r.file("refs/heads") && d != r.file("refs/remotes"); d = filepath.Dir(d) {
-		if os.Remove(d) != nil {
+	for d := filepath.Dir(p); d != r.file(headsDir) && d != r.file(remotesDir); d = filepath.Dir(d) {
+		if unix.Rmdir(d) != nil {
 			break // not empty
 		}
 	}
-	return nil
+	return r.touch()
 }
 
-// Refs returns all refs by name; remote ones are REMOTE:NAME.
+// missing tells whether a file is not there, or a part of its path is no folder.
+func missing(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.EISDIR)
+}
+
+// aliasOf is the name of a ref that is a link to the file, or "".
+func (r *Repo) aliasOf(file string) (alias string, err error) {
+	err = r.walkRefs(headsDir, func(name, p string) error {
+		target, err := os.Readlink(p)
+		if err == nil && filepath.Join(filepath.Dir(p), target) == file {
+			alias = name
+		}
+		return nil
+	})
+	return alias, err
+}
+
+// walkRefs calls fn with the name below dir, and the file, of each ref. What cannot be
+// a ref, such as temporary files, is passed over.
+func (r *Repo) walkRefs(dir string, fn func(name, file string) error) error {
+	root := r.file(dir)
+	return filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // just deleted, or no such folder
+		}
+		if err != nil || d.IsDir() {
+			return err
+		}
+		rel, err := filepath.Rel(root, p)
+		if err != nil {
+			return err
+		}
+		name := filepath.ToSlash(rel)
+		if ostree.CheckRef(path.Base(name)) != nil {
+			return nil
+		}
+		return fn(name, p)
+	})
+}
+
+// eachRef calls fn with each ref: NAME, or REMOTE:NAME, and what could be read of it.
+func (r *Repo) eachRef(fn func(name string, c ostree.Checksum, err error) error) error {
+	err := r.walkRefs(headsDir, func(name, p string) error {
+		if ostree.CheckRef(name) != nil {
+			return nil
+		}
+		c, err := readRef(p)
+		return fn(name, c, err)
+	})
+	if err != nil {
+		return err
+	}
+	return r.walkRefs(remotesDir, func(name, p string) error {
+		remote, ref, _ := strings.Cut(name, "/")
+		if ostree.CheckRemote(remote) != nil || ostree.CheckRef(ref) != nil {
+			return nil
+		}
+		c, err := readRef(p)
+		return fn(remote+":"+ref, c, err)
+	})
+}
+
+// Refs returns all refs by name; remote ones are REMOTE:NAME. Those of other
+// collections are not among them.
 func (r *Repo) Refs() (map[string]ostree.Checksum, error) {
 	out := map[string]ostree.Checksum{}
-	for _, top := range []string{"refs/heads", "refs/remotes"} {
-		root := r.file(top)
-		err := filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
-			if errors.Is(err, fs.ErrNotExist) && p == root {
-				return nil
-			}
-			if err != nil || d.IsDir() {
-				return err
-			}
-			rel, err := filepath.Rel(root, p)
-			if err != nil {
-				return err
-			}
-			name := filepath.ToSlash(rel)
-			if top == "refs/remotes" {
-				name = strings.Replace(name, "/", ":", 1)
-			}
-			if _, bad := r.refPath(name); bad != nil {
-				return nil // temporary files and the like
-			}
-			c, err := readRef(p)
-			if err != nil {
-				return fmt.Errorf("ref %s: %w", name, err)
-			}
-			out[name] = c
-			return nil
-		})
+	err := r.eachRef(func(name string, c ostree.Checksum, err error) error {
 		if err != nil {
-			return nil, err
+			return fmt.Errorf("ref %s: %w", name, err)
 		}
+		out[name] = c
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	return out, nil
 }
 
-// Resolve turns a revision into a commit: a checksum, a unique beginning of one, a
-// ref, REMOTE:REF, or any of these with "^" for the parent. The error is
-// [ostree.ErrNotFound] when there is none.
-func (r *Repo) Resolve(rev string) (c ostree.Checksum, err error) {
-	if base, ok := strings.CutSuffix(rev, "^"); ok {
-		if c, err = r.Resolve(base); err != nil {
-			return c, err
+// Mirrors returns the refs that are kept of other collections, by collection ID.
+func (r *Repo) Mirrors() (map[string]map[string]ostree.Checksum, error) {
+	out := map[string]map[string]ostree.Checksum{}
+	err := r.walkRefs(mirrorsDir, func(name, p string) error {
+		id, ref, ok := strings.Cut(name, "/")
+		if !ok || ostree.CheckRef(ref) != nil {
+			return nil
 		}
-		commit, err := r.ReadCommit(c)
+		c, err := readRef(p)
 		if err != nil {
-			return c, err
+			return fmt.Errorf("ref (%s, %s): %w", id, ref, err)
 		}
-		if commit.Parent == nil {
-			return c, fmt.Errorf("commit %s has no parent: %w", c, ostree.ErrNotFound)
+		if out[id] == nil {
+			out[id] = map[string]ostree.Checksum{}
 		}
-		return *commit.Parent, nil
-	}
-	if ostree.IsChecksum(rev) {
-		return ostree.ParseChecksum(rev)
-	}
-	if c, ok, err := r.resolvePrefix(rev); ok || err != nil {
-		return c, err
-	}
-	if p, bad := r.refPath(rev); bad == nil {
-		if c, err := readRef(p); err == nil {
-			return c, nil
-		} else if !errors.Is(err, fs.ErrNotExist) && !isDirError(err) {
-			return c, fmt.Errorf("ref %s: %w", rev, err)
-		}
-	}
-	return r.resolveRemote(rev)
-}
-
-func isDirError(err error) bool {
-	return strings.Contains(err.Error(), "is a directory") || strings.Contains(err.Error(), "not a directory")
-}
-
-// resolvePrefix finds the one commit whose checksum begins with rev.
-func (r *Repo) resolvePrefix(rev string) (c ostree.Checksum, ok bool, err error) {
-	if len(rev) < 2 || strings.Trim(rev, "0123456789abcdef") != "" {
-		return c, false, nil
-	}
-	found, err := filepath.Glob(r.file("objects", rev[:2], rev[2:]+"*.commit"))
-	if err != nil || len(found) == 0 {
-		return c, false, err
-	}
-	if len(found) > 1 {
-		return c, false, fmt.Errorf("revision %s fits %d commits: give more digits: %w", rev, len(found), ostree.ErrNotFound)
-	}
-	c, err = ostree.ParseChecksum(rev[:2] + strings.TrimSuffix(filepath.Base(found[0]), ".commit"))
-	return c, err == nil, err
-}
-
-// resolveRemote looks for a ref without its remote's name.
-func (r *Repo) resolveRemote(rev string) (c ostree.Checksum, err error) {
-	refs, err := r.Refs()
-	if err != nil {
-		return c, err
-	}
-	var names []string
-	for name := range refs {
-		if _, ref, ok := strings.Cut(name, ":"); ok && (ref == rev || path.Join(strings.Replace(name, ":", "/", 1)) == rev) {
-			names = append(names, name)
-		}
-	}
-	if len(names) == 0 {
-		return c, fmt.Errorf("ref %s in %s: %w", rev, r.path, ostree.ErrNotFound)
-	}
-	return refs[slices.Min(names)], nil
-}
-
-// ReadCommit reads a commit object.
-func (r *Repo) ReadCommit(c ostree.Checksum) (*ostree.Commit, error) {
-	raw, err := r.ReadObject(ostree.TypeCommit, c)
+		out[id][ref] = c
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}
-	commit, err := ostree.ParseCommit(raw)
-	return commit, objectError(ostree.TypeCommit, c, err)
+	return out, nil
 }

@@ -15,25 +15,32 @@
 // that this user owns, of mode 0644 or so, with owner, mode and attributes in the
 // extended attribute user.ostreemeta; a link is a file that holds its target.
 //
+// bare-user-only: the files and links themselves, of this user, without attributes.
+//
 // # Safety
 //
 // A transaction writes objects into a folder of its own under tmp/, syncs the file
-// system once, renames them into place, and moves refs last. A run that dies
-// leaves the repository as it was, but for its folder, which the next
-// transaction removes.
+// system once, renames them into place, commits last, and then moves refs. A run that
+// dies leaves the repository as it was, or with objects that no commit leads to; the
+// next transaction removes its folder. Locks are those of libostree, so that its prune
+// and our transactions wait for one another.
+//
+// Metadata objects are compared with their checksums whenever they are read; content
+// is by [Repo.Fsck] alone.
+//
+// Not here: prune, pull, signatures, core.parent, and the mode bare-split-xattrs.
 //
 // Source: ostree 2022.7 and 2026.4 as observed; see docs/FORMATS.md.
 package repo
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/treewright/treewright/pkg/fsutil"
 	"github.com/treewright/treewright/pkg/ostree"
@@ -43,19 +50,37 @@ import (
 type Repo struct {
 	path   string
 	mode   ostree.Mode
+	config config
 	level  int // of DEFLATE in archive mode
 	fsync  bool
-	config map[string]string // "section.key" -> value
+	xattrs bool // extended attributes are read and written
+	room   roomRule
+	pool   readerPool
 }
 
-// Create makes an empty repository. One that is there already is opened, whatever
-// its mode.
+// folders of a repository. One is there when objects/ is, so that comes last.
+var folders = []string{"tmp", "tmp/cache", "extensions", "state", "refs", "refs/heads", "refs/mirrors", "refs/remotes", "objects"}
+
+// Create makes an empty repository in the folder path, which is made when it is
+// missing. One that is there already is opened, whatever its mode.
+//
+// bare-user needs a file system that keeps attributes of users; without, the error
+// wraps [ostree.ErrUnsupported].
 func Create(path string, mode ostree.Mode) (*Repo, error) {
+	mode, err := ostree.ParseMode(string(mode))
+	if err != nil {
+		return nil, err
+	}
 	if _, err := os.Stat(filepath.Join(path, "objects")); err == nil {
 		return Open(path)
 	}
-	if err := os.MkdirAll(path, 0o755); err != nil {
+	if err := os.MkdirAll(path, 0o775); err != nil {
 		return nil, err
+	}
+	if mode == ostree.ModeBareUser {
+		if err := tryUserXattr(path); err != nil {
+			return nil, fmt.Errorf("repository %s: %w", path, err)
+		}
 	}
 	conf := filepath.Join(path, "config")
 	if _, err := os.Stat(conf); errors.Is(err, fs.ErrNotExist) {
@@ -64,46 +89,68 @@ func Create(path string, mode ostree.Mode) (*Repo, error) {
 			return nil, err
 		}
 	}
-	// A repository is there when objects/ is, so that comes last.
-	for _, d := range []string{"tmp/cache", "extensions", "state", "refs/heads", "refs/mirrors", "refs/remotes", "objects"} {
-		if err := os.MkdirAll(filepath.Join(path, d), 0o755); err != nil {
+	for _, d := range folders {
+		if err := os.Mkdir(filepath.Join(path, d), 0o775); err != nil && !errors.Is(err, fs.ErrExist) {
 			return nil, err
 		}
 	}
 	return Open(path)
 }
 
+// tryUserXattr tells whether files in dir can have an attribute of a user.
+func tryUserXattr(dir string) error {
+	f, err := os.CreateTemp(dir, ".xattr-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	defer f.Close()
+	if err := unix.Fsetxattr(int(f.Fd()), bareMetaXattr, []byte{0}, 0); err != nil {
+		return fmt.Errorf("attribute %s: %v: mode bare-user needs a file system with user attributes: %w", bareMetaXattr, err, ostree.ErrUnsupported)
+	}
+	return nil
+}
+
 // Open opens a repository. The error is [ostree.ErrNotFound] when there is none.
 func Open(path string) (*Repo, error) {
-	f, err := os.Open(filepath.Join(path, "config"))
+	b, err := os.ReadFile(filepath.Join(path, "config"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("repository %s: %w", path, ostree.ErrNotFound)
 	}
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	r := &Repo{path: path, level: 6, fsync: true, config: map[string]string{}}
-	section := ""
-	for s := bufio.NewScanner(f); s.Scan(); {
-		line := strings.TrimSpace(s.Text())
-		if strings.HasPrefix(line, "[") && strings.HasSuffix(line, "]") {
-			section = line[1 : len(line)-1]
-		} else if k, v, ok := strings.Cut(line, "="); ok && !strings.HasPrefix(line, "#") {
-			r.config[section+"."+strings.TrimSpace(k)] = strings.TrimSpace(v)
-		}
-	}
-	if v := r.config["core.repo_version"]; v != "1" {
-		return nil, fmt.Errorf("repository %s: config: repo_version is %q, only 1 is known: %w", path, v, ostree.ErrUnsupported)
-	}
-	if r.mode, err = ostree.ParseMode(r.config["core.mode"]); err != nil {
+	r := &Repo{path: path, config: parseConfig(string(b))}
+	if err := r.configure(); err != nil {
 		return nil, fmt.Errorf("repository %s: config: %w", path, err)
 	}
-	if n, err := strconv.Atoi(r.config["archive.zlib-level"]); err == nil && n >= 1 && n <= 9 {
-		r.level = n
-	}
-	r.fsync = r.config["core.fsync"] != "false"
 	return r, nil
+}
+
+// configure takes over what the configuration says.
+func (r *Repo) configure() (err error) {
+	if v := r.config["core.repo_version"]; v != "1" {
+		return fmt.Errorf("repo_version is %q, only 1 is known: %w", v, ostree.ErrUnsupported)
+	}
+	if r.mode, err = ostree.ParseMode(r.config["core.mode"]); err != nil {
+		return err
+	}
+	if r.level, err = r.config.number("archive.zlib-level", 6); err != nil {
+		return err
+	}
+	if r.level < 1 || r.level > 9 {
+		return fmt.Errorf("archive.zlib-level is %d, want 1 to 9: %w", r.level, ostree.ErrUnsupported)
+	}
+	if r.fsync, err = r.config.flag("core.fsync", true); err != nil {
+		return err
+	}
+	noXattrs, err := r.config.flag("core.disable-xattrs", false)
+	if err != nil {
+		return err
+	}
+	r.xattrs = !noXattrs
+	r.room, err = parseRoom(r.config)
+	return err
 }
 
 // Path is the repository's folder.
@@ -118,28 +165,4 @@ func (r *Repo) DisableSync() { r.fsync = false }
 
 func (r *Repo) file(elem ...string) string {
 	return filepath.Join(append([]string{r.path}, elem...)...)
-}
-
-// objectName is an object's path below objects/.
-func (r *Repo) objectName(t ostree.ObjectType, c ostree.Checksum) string {
-	s, ext := c.String(), t.String()
-	if t == ostree.TypeFile && r.mode == ostree.ModeArchive {
-		ext = "filez"
-	}
-	return s[:2] + "/" + s[2:] + "." + ext
-}
-
-func (r *Repo) objectPath(t ostree.ObjectType, c ostree.Checksum) string {
-	return r.file("objects", r.objectName(t, c))
-}
-
-// notFound gives a missing file the sentinel of package ostree, and its object's name.
-func objectError(t ostree.ObjectType, c ostree.Checksum, err error) error {
-	if err == nil {
-		return nil
-	}
-	if errors.Is(err, fs.ErrNotExist) {
-		err = ostree.ErrNotFound
-	}
-	return fmt.Errorf("object %s.%s: %w", c, t, err)
 }

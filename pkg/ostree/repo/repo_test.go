@@ -83,7 +83,7 @@ func command(t testing.TB, name string, args ...string) string {
 	t.Helper()
 	out, err := exec.Command(fixture.Tool(t, name), args...).CombinedOutput()
 	if err != nil {
-		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
+		t.Fatalf("%s %.1000s: %v\n%.4000s", name, strings.Join(args, " "), err, out)
 	}
 	return string(out)
 }

@@ -31,7 +31,10 @@ type TreeOptions struct {
 }
 
 // WriteTree writes the objects of a tree that are missing, and returns those of its
-// root. Devices, FIFOs and sockets are refused with [ostree.ErrUnsupported].
+// root. Content of a [Content] whose object has the same owner, mode and attributes is
+// not read when the repository has the object. Devices, FIFOs and sockets are refused
+// with [ostree.ErrUnsupported], content that is not what its node says with
+// [ostree.ErrCorrupt]. Each worker holds some 2 MiB, however large files are.
 func (t *Txn) WriteTree(ctx context.Context, root *filetree.Node, o TreeOptions) (tree, meta ostree.Checksum, err error) {
 	w := &treeWriter{t: t, o: o, sums: map[*filetree.Node]ostree.Checksum{}, same: map[string]*filetree.Node{}}
 	if w.o.Workers <= 0 {
@@ -60,40 +63,34 @@ func inode(n *filetree.Node) *filetree.Node {
 	return n
 }
 
+// job is a file or link to write.
+type job struct {
+	path string
+	node *filetree.Node
+}
+
 // files writes the content of all files and links, in parallel.
 func (w *treeWriter) files(ctx context.Context, root *filetree.Node) error {
-	w.dups = map[*filetree.Node]*filetree.Node{}
-	type job struct {
-		path string
-		node *filetree.Node
-	}
-	var jobs []job
-	err := root.Walk(func(p string, n *filetree.Node) error {
-		n = inode(n)
-		if n.Kind == filetree.Dir || w.duplicate(n) {
-			return nil
-		}
-		jobs = append(jobs, job{p, n})
-		return nil
-	})
+	jobs, err := w.jobs(root)
 	if err != nil {
 		return err
 	}
-	group, ctx := errgroup.WithContext(ctx)
+	done := int64(0)
+	group, gctx := errgroup.WithContext(ctx)
 	group.SetLimit(w.o.Workers)
-	for i, j := range jobs {
-		if ctx.Err() != nil {
-			break
-		}
-		if w.o.Progress != nil {
-			w.o.Progress(int64(i), int64(len(jobs)))
-		}
+	for _, j := range jobs {
 		group.Go(func() error {
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
+			if gctx.Err() != nil {
+				return context.Cause(gctx)
 			}
 			if err := w.file(j.node); err != nil {
 				return fmt.Errorf("/%s: %w", j.path, err)
+			}
+			if w.o.Progress != nil {
+				w.mu.Lock()
+				defer w.mu.Unlock()
+				done++
+				w.o.Progress(done, int64(len(jobs)))
 			}
 			return nil
 		})
@@ -105,6 +102,25 @@ func (w *treeWriter) files(ctx context.Context, root *filetree.Node) error {
 		w.sums[n] = w.sums[first]
 	}
 	return nil
+}
+
+// jobs lists what is to be written; a file with several names stands there once.
+func (w *treeWriter) jobs(root *filetree.Node) ([]job, error) {
+	w.dups = map[*filetree.Node]*filetree.Node{}
+	var jobs []job
+	seen := map[*filetree.Node]bool{}
+	err := root.Walk(func(p string, n *filetree.Node) error {
+		n = inode(n)
+		if n.Kind == filetree.Dir || seen[n] {
+			return nil
+		}
+		seen[n] = true
+		if !w.duplicate(n) {
+			jobs = append(jobs, job{p, n})
+		}
+		return nil
+	})
+	return jobs, err
 }
 
 // duplicate tells whether a file that came before has the same object.
@@ -134,10 +150,13 @@ func objectKey(n *filetree.Node) string {
 	return b.String()
 }
 
-func (w *treeWriter) set(n *filetree.Node, c ostree.Checksum) {
+func (w *treeWriter) set(n *filetree.Node, c ostree.Checksum, learned bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.sums[n] = c
+	if learned && w.o.Learned != nil && n.Kind == filetree.File {
+		w.o.Learned(n, c)
+	}
 }
 
 func (w *treeWriter) file(n *filetree.Node) error {
@@ -145,29 +164,44 @@ func (w *treeWriter) file(n *filetree.Node) error {
 	if err != nil {
 		return err
 	}
-	if w.o.Lookup != nil && n.Kind == filetree.File {
-		if c, ok := w.o.Lookup(n); ok {
-			there, err := w.t.has(ostree.TypeFile, c)
-			if err != nil {
-				return err
-			}
-			if there {
-				w.set(n, c)
-				return nil
-			}
+	known, ok := w.lookup(h, n)
+	if ok {
+		there, err := w.t.has(ostree.TypeFile, known)
+		if err != nil {
+			return err
+		}
+		if there {
+			w.set(n, known, false)
+			return nil
 		}
 	}
 	c, err := w.write(h, n)
 	if err != nil {
 		return err
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.sums[n] = c
-	if w.o.Learned != nil && n.Kind == filetree.File {
-		w.o.Learned(n, c)
+	if ok && c != known {
+		return fmt.Errorf("content has object %s, expected was %s: %w", c, known, ostree.ErrCorrupt)
 	}
+	w.set(n, c, true)
 	return nil
+}
+
+// lookup returns the checksum of a file's object when it is known.
+func (w *treeWriter) lookup(h *ostree.File, n *filetree.Node) (ostree.Checksum, bool) {
+	if n.Kind != filetree.File {
+		return ostree.Checksum{}, false
+	}
+	if w.o.Lookup != nil {
+		if c, ok := w.o.Lookup(n); ok {
+			return c, true
+		}
+	}
+	if from, ok := n.From.(Content); ok {
+		if g, err := from.Repo.StatFile(from.Checksum); err == nil && g.Equal(h) {
+			return from.Checksum, true
+		}
+	}
+	return ostree.Checksum{}, false
 }
 
 // write opens the content and writes the object; what the node promises of the
@@ -214,35 +248,14 @@ func (w *treeWriter) dir(ctx context.Context, at string, d *filetree.Node) (tree
 	if err != nil {
 		return tree, meta, fmt.Errorf("/%s: %w", at, err)
 	}
-	if tree, err = w.t.WriteMetadata(ostree.TypeDirTree, raw); err != nil {
+	tree = ostree.Sum(raw)
+	if err := w.t.writeNamed(ostree.TypeDirTree, tree, raw); err != nil {
 		return tree, meta, err
 	}
 	dm := ostree.DirMeta{UID: d.UID, GID: d.GID, Mode: d.Mode, Xattrs: d.Xattrs}
 	if raw, err = dm.Encode(); err != nil {
 		return tree, meta, fmt.Errorf("/%s: %w", at, err)
 	}
-	meta, err = w.t.WriteMetadata(ostree.TypeDirMeta, raw)
-	return tree, meta, err
-}
-
-// WriteCommit writes a commit object.
-func (t *Txn) WriteCommit(c *ostree.Commit) (ostree.Checksum, error) {
-	raw, err := c.Encode()
-	if err != nil {
-		return ostree.Checksum{}, err
-	}
-	return t.WriteMetadata(ostree.TypeCommit, raw)
-}
-
-// ReadTree returns the tree of a commit. Content is not read: each file's From is a
-// [Content], equal for files with the same object.
-func (r *Repo) ReadTree(ctx context.Context, c ostree.Checksum) (*filetree.Node, error) {
-	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
-	}
-	commit, err := r.ReadCommit(c)
-	if err != nil {
-		return nil, err
-	}
-	return r.readDir(commit.Root, commit.RootMeta)
+	meta = ostree.Sum(raw)
+	return tree, meta, w.t.writeNamed(ostree.TypeDirMeta, meta, raw)
 }

@@ -11,29 +11,46 @@ import (
 	"github.com/treewright/treewright/pkg/filetree"
 )
 
+// maxXattr is the largest value of an extended attribute, and the longest list of
+// names, that Linux keeps.
+const maxXattr = 64 << 10
+
+// twice calls get with a small buffer, and with the largest when that is too small.
+func twice(get func([]byte) (int, error)) ([]byte, error) {
+	buf := make([]byte, 256)
+	n, err := get(buf)
+	if errors.Is(err, unix.ERANGE) {
+		buf = make([]byte, maxXattr)
+		n, err = get(buf)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return slices.Clip(buf[:n]), nil
+}
+
+func getXattr(path, name string) ([]byte, error) {
+	return twice(func(b []byte) (int, error) { return unix.Lgetxattr(path, name, b) })
+}
+
 // readXattrs returns the extended attributes of a file or link, sorted by name. As
 // in libostree an attribute with an empty value does not count.
 func readXattrs(path string) ([]filetree.Xattr, error) {
-	n, err := unix.Llistxattr(path, nil)
-	if errors.Is(err, unix.ENOTSUP) || err == nil && n == 0 {
+	names, err := twice(func(b []byte) (int, error) { return unix.Llistxattr(path, b) })
+	if errors.Is(err, unix.ENOTSUP) || err == nil && len(names) == 0 {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: extended attributes: %w", path, err)
 	}
-	names := make([]byte, n)
-	if n, err = unix.Llistxattr(path, names); err != nil {
-		return nil, fmt.Errorf("%s: extended attributes: %w", path, err)
-	}
 	var out []filetree.Xattr
-	for name := range strings.SplitSeq(strings.TrimSuffix(string(names[:n]), "\x00"), "\x00") {
-		value := make([]byte, maxXattr)
-		n, err := unix.Lgetxattr(path, name, value)
+	for name := range strings.SplitSeq(strings.TrimSuffix(string(names), "\x00"), "\x00") {
+		value, err := getXattr(path, name)
 		if err != nil {
 			return nil, fmt.Errorf("%s: extended attribute %s: %w", path, name, err)
 		}
-		if n > 0 {
-			out = append(out, filetree.Xattr{Name: name, Value: slices.Clone(value[:n])})
+		if len(value) > 0 {
+			out = append(out, filetree.Xattr{Name: name, Value: value})
 		}
 	}
 	slices.SortFunc(out, func(a, b filetree.Xattr) int { return strings.Compare(a.Name, b.Name) })

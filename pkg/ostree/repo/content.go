@@ -1,0 +1,269 @@
+package repo
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/treewright/treewright/pkg/compress"
+	"github.com/treewright/treewright/pkg/ostree"
+)
+
+// bareMetaXattr holds owner, mode and attributes of a file in a bare-user repository.
+const bareMetaXattr = "user.ostreemeta"
+
+// StatFile returns the header of a file object, without opening its content.
+func (r *Repo) StatFile(c ostree.Checksum) (*ostree.File, error) {
+	stat := r.statBare
+	switch r.mode {
+	case ostree.ModeArchive:
+		stat = r.statArchive
+	case ostree.ModeBareUser:
+		stat = statBareUser
+	}
+	h, err := stat(r.objectPath(ostree.TypeFile, c))
+	if err != nil {
+		return nil, objectError(ostree.TypeFile, c, err)
+	}
+	return h, nil
+}
+
+// OpenFile returns the header and the content of a file object; a link has none. In
+// the bare modes the content of a file is an *os.File. In archive mode it ends, with
+// an error, where it has more or fewer bytes than the header promises.
+func (r *Repo) OpenFile(c ostree.Checksum) (*ostree.File, io.ReadCloser, error) {
+	open := r.openBare
+	if r.mode == ostree.ModeArchive {
+		open = r.openArchive
+	}
+	h, rc, err := open(c)
+	if err != nil {
+		return nil, nil, objectError(ostree.TypeFile, c, err)
+	}
+	return h, rc, nil
+}
+
+var noContent = io.NopCloser(bytes.NewReader(nil))
+
+// readerPool keeps what it takes to read content.
+type readerPool struct{ buffers, inflaters, copies sync.Pool }
+
+func (p *readerPool) buffer(r io.Reader) *bufio.Reader {
+	if b, ok := p.buffers.Get().(*bufio.Reader); ok {
+		b.Reset(r)
+		return b
+	}
+	return bufio.NewReaderSize(r, 32<<10)
+}
+
+// resetter is a DEFLATE reader that can be used again.
+type resetter interface {
+	io.ReadCloser
+	Reset(r io.Reader, dict []byte) error
+}
+
+func (p *readerPool) inflater(r io.Reader) (io.ReadCloser, error) {
+	if z, ok := p.inflaters.Get().(resetter); ok {
+		return z, z.Reset(r, nil)
+	}
+	return compress.NewDeflateReader(r), nil
+}
+
+func (r *Repo) statArchive(path string) (*ostree.File, error) {
+	f, _, err := openRegular(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return readArchiveHeader(f)
+}
+
+// readArchiveHeader reads a header, with one read when it has no more than a few
+// attributes.
+func readArchiveHeader(f *os.File) (*ostree.File, error) {
+	var buf [512]byte
+	n, err := io.ReadFull(f, buf[:])
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && err != io.EOF {
+		return nil, err
+	}
+	return ostree.ReadArchiveHeader(io.MultiReader(bytes.NewReader(buf[:n]), f))
+}
+
+func (r *Repo) openArchive(c ostree.Checksum) (*ostree.File, io.ReadCloser, error) {
+	f, _, err := openRegular(r.objectPath(ostree.TypeFile, c))
+	if err != nil {
+		return nil, nil, err
+	}
+	br := r.pool.buffer(f)
+	h, err := ostree.ReadArchiveHeader(br)
+	if err != nil || h.IsLink() {
+		r.pool.buffers.Put(br)
+		return h, noContent, errors.Join(err, f.Close())
+	}
+	z, err := r.pool.inflater(br)
+	if err != nil {
+		return nil, nil, errors.Join(err, f.Close())
+	}
+	return h, &archived{c: c, pool: &r.pool, f: f, br: br, z: z, left: h.Size}, nil
+}
+
+// archived is the content of a .filez.
+type archived struct {
+	c    ostree.Checksum
+	pool *readerPool
+	f    *os.File
+	br   *bufio.Reader
+	z    io.ReadCloser
+	left int64 // bytes that the header promises and that have not come yet
+}
+
+func (a *archived) Read(p []byte) (int, error) {
+	if a.z == nil {
+		return 0, fs.ErrClosed
+	}
+	n, err := a.z.Read(p)
+	if a.left -= int64(n); a.left < 0 {
+		return 0, a.bad("content has more bytes than the header says")
+	}
+	var fault *fs.PathError
+	switch {
+	case err == nil:
+		return n, nil
+	case errors.As(err, &fault): // of the disk, not of the format
+		return n, objectError(ostree.TypeFile, a.c, err)
+	case err != io.EOF:
+		return n, a.bad(err.Error())
+	case a.left > 0:
+		return n, a.bad(fmt.Sprintf("content ends %d bytes early", a.left))
+	}
+	return n, io.EOF
+}
+
+func (a *archived) bad(why string) error {
+	return objectError(ostree.TypeFile, a.c, fmt.Errorf("%s: %w", why, ostree.ErrCorrupt))
+}
+
+// trailing tells, at the end of the content, whether the file goes on behind it.
+func (a *archived) trailing() bool {
+	_, err := a.br.Peek(1)
+	return err == nil
+}
+
+func (a *archived) Close() error {
+	if a.z == nil {
+		return nil
+	}
+	a.pool.buffers.Put(a.br)
+	a.pool.inflaters.Put(a.z)
+	a.z, a.br = nil, nil
+	return a.f.Close()
+}
+
+// openBare opens a file of one of the bare modes.
+func (r *Repo) openBare(c ostree.Checksum) (*ostree.File, io.ReadCloser, error) {
+	h, err := r.StatFile(c)
+	if err != nil {
+		return nil, nil, errors.Unwrap(err) // OpenFile names the object
+	}
+	if h.IsLink() {
+		return h, noContent, nil
+	}
+	f, _, err := openRegular(r.objectPath(ostree.TypeFile, c))
+	return h, f, err
+}
+
+// statBareUser reads the attribute that has the header, and a link's target.
+func statBareUser(path string) (*ostree.File, error) {
+	var st unix.Stat_t
+	if err := unix.Lstat(path, &st); err != nil {
+		return nil, err
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFREG {
+		return nil, fmt.Errorf("mode %o in the place of a file: %w", st.Mode, ostree.ErrCorrupt)
+	}
+	meta, err := getXattr(path, bareMetaXattr)
+	if errors.Is(err, unix.ENODATA) {
+		return nil, fmt.Errorf("attribute %s is missing: %w", bareMetaXattr, ostree.ErrCorrupt)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("attribute %s: %w", bareMetaXattr, err)
+	}
+	h, err := ostree.ParseBareMeta(meta)
+	if err != nil {
+		return nil, err
+	}
+	if h.IsLink() {
+		h.Target, err = readLinkFile(path)
+		return h, err
+	}
+	h.Size = st.Size
+	return h, nil
+}
+
+// readLinkFile reads the target of a link that is stored as a file. It ends at the
+// first NUL.
+func readLinkFile(path string) (string, error) {
+	f, _, err := openRegular(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, unix.PathMax))
+	if err != nil {
+		return "", err
+	}
+	target, _, _ := bytes.Cut(b, []byte{0})
+	if len(target) == 0 {
+		return "", fmt.Errorf("link without a target: %w", ostree.ErrCorrupt)
+	}
+	return string(target), nil
+}
+
+// statBare reads owner, mode and attributes from the file itself. In a bare-user-only
+// repository owner and attributes do not count.
+func (r *Repo) statBare(path string) (*ostree.File, error) {
+	var st unix.Stat_t
+	if err := unix.Lstat(path, &st); err != nil {
+		return nil, err
+	}
+	h := &ostree.File{Mode: st.Mode}
+	if t := st.Mode & unix.S_IFMT; t != unix.S_IFREG && t != unix.S_IFLNK {
+		return nil, fmt.Errorf("mode %o in the place of a file: %w", st.Mode, ostree.ErrCorrupt)
+	}
+	if r.mode == ostree.ModeBare {
+		h.UID, h.GID = st.Uid, st.Gid
+		if r.xattrs {
+			var err error
+			if h.Xattrs, err = readXattrs(path); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if !h.IsLink() {
+		h.Size = st.Size
+		return h, nil
+	}
+	target, err := os.Readlink(path)
+	h.Target = target
+	return h, err
+}
+
+// Content is the content of a file object, opened when it is asked for. It is
+// comparable: equal for files with the same object.
+type Content struct {
+	Repo     *Repo
+	Checksum ostree.Checksum
+}
+
+// Open opens it.
+func (c Content) Open() (io.ReadCloser, error) {
+	_, rc, err := c.Repo.OpenFile(c.Checksum)
+	return rc, err
+}
