@@ -3,9 +3,7 @@ package fat
 import (
 	"cmp"
 	"encoding/binary"
-	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/treewright/treewright/pkg/segment"
 )
@@ -50,7 +48,8 @@ func (b *builder) bootSector(s []byte) {
 	le.PutUint16(s[0x32:], 6)
 	s[0x40], s[0x42] = 0x80, 0x29
 	le.PutUint32(s[0x43:], b.o.VolumeID)
-	copy(s[0x47:], fmt.Sprintf("%-11.11s", strings.ToUpper(b.o.Label)))
+	name := label(b.o.Label)
+	copy(s[0x47:], name[:])
 	copy(s[0x52:], "FAT32   ")
 	s[sector-2], s[sector-1] = 0x55, 0xaa
 }

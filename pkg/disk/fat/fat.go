@@ -1,13 +1,15 @@
-// Package fat writes FAT32 file systems, for EFI system partitions.
+// Package fat writes, reads and checks FAT32 file systems, for EFI system partitions.
 //
 // # Format
 //
 // Sectors of 512 bytes, all numbers little-endian: 32 reserved sectors (boot sector
 // and FSInfo, repeated at 6), two copies of the table, then clusters from number 2
-// on. The table has a 32-bit number for each cluster: the next one of a file, or
-// 0FFFFFFF for its end. Folders are files of 32-byte entries; a name that is not of
-// the form 8.3 in capitals stands, in pieces of 13 UTF-16 units, in entries before
-// that. With fewer than 65525 clusters firmware would take it for FAT16.
+// on. The table has a 28-bit number for each cluster: the next one of a file, or
+// 0FFFFFF8 and above for its end. Folders are files of 32-byte entries; a name that
+// is not of the form 8.3 in capitals stands, in pieces of 13 UTF-16 units, in entries
+// before that. With fewer than 65525 clusters firmware would take it for FAT16.
+//
+// Not here: FAT12, FAT16, other sectors than of 512 bytes, one copy of the table.
 //
 // Source: Microsoft's FAT specification of 2000; see docs/FORMATS.md.
 package fat
@@ -19,15 +21,17 @@ import (
 	"path"
 	"strings"
 	"time"
-	"unicode/utf16"
 
 	"github.com/treewright/treewright/pkg/filetree"
 	"github.com/treewright/treewright/pkg/segment"
 	"github.com/treewright/treewright/pkg/units"
 )
 
-// ErrTooSmall is wrapped when the content, or FAT32 itself, does not fit.
-var ErrTooSmall = errors.New("too small")
+// Errors that a caller can tell apart.
+var (
+	ErrTooSmall  = errors.New("too small")                // the content, or FAT32 itself, does not fit
+	ErrMalformed = errors.New("file system is malformed") // what is read is not a whole FAT32
+)
 
 const (
 	sector      = 512
@@ -36,7 +40,10 @@ const (
 	// MinSize is the least size of a FAT32 file system, in bytes.
 	MinSize   = 34 << 20
 	endChain  = 0x0fffffff
+	badChain  = 0x0ffffff7
 	entrySize = 32
+	maxFolder = 65536 * entrySize // bytes
+
 	attrLabel = 0x08
 	attrDir   = 0x10
 	attrFile  = 0x20
@@ -48,12 +55,13 @@ type Options struct {
 	Size     int64  // bytes
 	Start    int64  // of the partition on the disk, bytes
 	VolumeID uint32 // the serial number
-	Label    string // at most 11 ASCII characters
-	Time     int64  // of all entries, seconds since 1970 UTC; 1980 at least
+	Label    string // at most 11 ASCII characters; empty: none
+	Time     int64  // of all entries, seconds since 1970 UTC; from 1980 to 2107
 }
 
 // New plans a file system that holds the files and folders of root; owners and modes
-// have no place in it. The error wraps [ErrTooSmall] when it does not fit.
+// have no place in it, and a second name of a file is a copy. The error wraps
+// [ErrTooSmall] when it does not fit.
 func New(root *filetree.Node, o Options) (segment.List, error) {
 	b := &builder{o: o, cluster: 1, next: 2}
 	if o.Size > 260<<20 {
@@ -79,13 +87,14 @@ type builder struct {
 }
 
 func (b *builder) geometry() error {
-	total := int(b.o.Size / sector)
-	for b.fatSize = 1; ; b.fatSize++ {
-		b.clusters = (total - reserved - 2*b.fatSize) / b.cluster
-		if (b.clusters+2)*4 <= b.fatSize*sector || b.clusters <= 0 {
-			break
-		}
+	if b.o.Size>>32 >= sector {
+		return fmt.Errorf("FAT32 %q: %s: less than 2 TiB are possible", b.o.Label, units.Bytes(b.o.Size))
 	}
+	total := int(b.o.Size / sector)
+	// The table and what it describes share the space: each sector of the two tables
+	// takes one away and describes sector/4 clusters.
+	b.fatSize = (total - reserved + 2*b.cluster + b.cluster*sector/4 + 1) / (b.cluster*sector/4 + 2)
+	b.clusters = (total - reserved - 2*b.fatSize) / b.cluster
 	if b.clusters < minClusters {
 		return fmt.Errorf("FAT32 %q: %s, at least %s are needed: %w", b.o.Label, units.Bytes(b.o.Size), units.Bytes(MinSize), ErrTooSmall)
 	}
@@ -127,53 +136,72 @@ func (b *builder) folder(d *filetree.Node, at string, parent int, root bool) (in
 	for _, n := range names {
 		size += n.entries()
 	}
-	own, err := b.alloc(int64(size) * entrySize)
+	if size *= entrySize; size > maxFolder {
+		return 0, fmt.Errorf("/%s: %d names are too many for a folder", at, len(names))
+	}
+	own, err := b.alloc(int64(size))
 	if err != nil {
 		return 0, err
 	}
-	var out []byte
+	out, up := b.head(own, parent), own
 	if root {
-		label := [11]byte{}
-		copy(label[:], fmt.Sprintf("%-11.11s", strings.ToUpper(b.o.Label)))
-		out = b.entry(out, label, attrLabel, 0, 0)
-	} else {
-		out = b.entry(out, dots("."), attrDir, own, 0)
-		out = b.entry(out, dots(".."), attrDir, parent, 0)
-	}
-	up := own
-	if root {
-		up = 0
+		out, up = b.rootHead(), 0
 	}
 	for _, n := range names {
-		c := d.Child(n.long)
-		p := path.Join(at, n.long)
 		out = n.appendLong(out)
-		switch c.Kind {
-		case filetree.Dir:
-			first, err := b.folder(c, p, up, false)
-			if err != nil {
-				return 0, err
-			}
-			out = b.entry(out, n.short, attrDir, first, 0)
-		case filetree.File:
-			if c.Size >= 1<<32 {
-				return 0, fmt.Errorf("/%s: a file has less than 4 GiB", p)
-			}
-			first, err := b.alloc(c.Size)
-			if err != nil {
-				return 0, err
-			}
-			if c.Size > 0 {
-				b.content = append(b.content, segment.Segment{Offset: b.offset(first), Length: c.Size, From: c.From})
-			}
-			out = b.entry(out, n.short, attrFile, first, c.Size)
-		default:
-			return 0, fmt.Errorf("/%s: only files and folders have a place in FAT32", p)
+		if out, err = b.child(out, d.Child(n.long), n, path.Join(at, n.long), up); err != nil {
+			return 0, err
 		}
 	}
-	b.content = append(b.content, segment.Segment{Offset: b.offset(own), Length: int64(len(out)), From: segment.Bytes(out)})
+	if len(out) > 0 {
+		b.content = append(b.content, segment.Segment{Offset: b.offset(own), Length: int64(len(out)), From: segment.Bytes(out)})
+	}
 	return own, nil
 }
+
+// head is what a folder begins with, rootHead what the root does.
+func (b *builder) head(own, parent int) []byte {
+	out := b.entry(nil, dots("."), attrDir, own, 0)
+	return b.entry(out, dots(".."), attrDir, parent, 0)
+}
+
+func (b *builder) rootHead() []byte {
+	if b.o.Label == "" {
+		return nil
+	}
+	return b.entry(nil, label(b.o.Label), attrLabel, 0, 0)
+}
+
+// child writes a file or folder and appends its entry; up is the folder it is in.
+func (b *builder) child(out []byte, c *filetree.Node, n name, p string, up int) ([]byte, error) {
+	if c.Link != nil {
+		c = c.Link
+	}
+	switch c.Kind {
+	case filetree.Dir:
+		first, err := b.folder(c, p, up, false)
+		return b.entry(out, n.short, attrDir, first, 0), err
+	case filetree.File:
+		if c.Size >= 1<<32 {
+			return nil, fmt.Errorf("/%s: a file has less than 4 GiB", p)
+		}
+		first, err := b.alloc(c.Size)
+		if err != nil {
+			return nil, fmt.Errorf("/%s: %w", p, err)
+		}
+		if c.Size > 0 {
+			b.content = append(b.content, segment.Segment{Offset: b.offset(first), Length: c.Size, From: c.From})
+		}
+		return b.entry(out, n.short, attrFile, first, c.Size), nil
+	}
+	return nil, fmt.Errorf("/%s: only files and folders have a place in FAT32", p)
+}
+
+// The times that can be told.
+const (
+	firstTime = 315532800      // 1980-01-01
+	lastTime  = 4354819199 - 1 // 2107-12-31 23:59:58
+)
 
 // entry appends a short entry.
 func (b *builder) entry(out []byte, name [11]byte, attr byte, first int, size int64) []byte {
@@ -181,7 +209,7 @@ func (b *builder) entry(out []byte, name [11]byte, attr byte, first int, size in
 	copy(e, name[:])
 	e[11] = attr
 	le := binary.LittleEndian
-	t := time.Unix(max(b.o.Time, 315532800), 0).UTC()
+	t := time.Unix(min(max(b.o.Time, firstTime), lastTime), 0).UTC()
 	date := uint16((t.Year()-1980)<<9 | int(t.Month())<<5 | t.Day())
 	clock := uint16(t.Hour()<<11 | t.Minute()<<5 | t.Second()/2)
 	le.PutUint16(e[22:], clock)
@@ -202,117 +230,11 @@ func dots(s string) (n [11]byte) {
 	return n
 }
 
-// name is a file's name in both forms.
-type name struct {
-	long  string
-	short [11]byte
-	plain bool // the short form says it all
-}
-
-func (n name) entries() int {
-	if n.plain {
-		return 1
+// label is a volume label as it is stored.
+func label(s string) (n [11]byte) {
+	if s == "" {
+		s = "NO NAME"
 	}
-	return 1 + (len(utf16.Encode([]rune(n.long)))+12)/13
-}
-
-// shortNames gives each name of a folder a short one that no other has.
-func shortNames(long []string) ([]name, error) {
-	var out []name
-	taken := map[[11]byte]bool{}
-	folded := map[string]string{}
-	for _, l := range long {
-		if strings.ContainsAny(l, "\"*/:<>?\\|") || len(utf16.Encode([]rune(l))) > 255 || strings.HasSuffix(l, ".") || strings.HasSuffix(l, " ") {
-			return nil, fmt.Errorf("name %q is not allowed in FAT32", l)
-		}
-		if other, ok := folded[strings.ToLower(l)]; ok {
-			return nil, fmt.Errorf("names %q and %q are one in FAT32", other, l)
-		}
-		folded[strings.ToLower(l)] = l
-		n := name{long: l}
-		n.short, n.plain = plainShort(l)
-		for i := 1; !n.plain && (i == 1 || taken[n.short]); i++ {
-			n.short = numbered(l, i)
-		}
-		if taken[n.short] {
-			return nil, fmt.Errorf("name %q has no short form", l)
-		}
-		taken[n.short] = true
-		out = append(out, n)
-	}
-	return out, nil
-}
-
-func shortChar(r rune) bool {
-	return r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("!#$%&'()-@^_`{}~", r)
-}
-
-func plainShort(l string) (s [11]byte, ok bool) {
-	base, ext, _ := strings.Cut(l, ".")
-	if base == "" || len(base) > 8 || len(ext) > 3 || strings.TrimFunc(base+ext, shortChar) != "" || strings.IndexFunc(base+ext, func(r rune) bool { return !shortChar(r) }) >= 0 {
-		return s, false
-	}
-	copy(s[:], fmt.Sprintf("%-8s%-3s", base, ext))
-	return s, true
-}
-
-// numbered makes a short name such as LOADER~1.CFG.
-func numbered(l string, i int) (s [11]byte) {
-	clean := func(t string, n int) string {
-		t = strings.Map(func(r rune) rune {
-			if r = toUpper(r); shortChar(r) {
-				return r
-			}
-			return -1
-		}, t)
-		return t[:min(n, len(t))]
-	}
-	dot := strings.LastIndexByte(l, '.')
-	base, ext := l, ""
-	if dot > 0 {
-		base, ext = l[:dot], l[dot+1:]
-	}
-	tail := fmt.Sprintf("~%d", i)
-	copy(s[:], fmt.Sprintf("%-8s%-3s", clean(base, 8-len(tail))+tail, clean(ext, 3)))
-	return s
-}
-
-func toUpper(r rune) rune {
-	if r >= 'a' && r <= 'z' {
-		return r - 'a' + 'A'
-	}
-	return r
-}
-
-// appendLong appends the entries of a long name, the last piece first.
-func (n name) appendLong(out []byte) []byte {
-	if n.plain {
-		return out
-	}
-	var sum byte
-	for _, c := range n.short {
-		sum = sum>>1 | sum<<7
-		sum += c
-	}
-	text := utf16.Encode([]rune(n.long))
-	count := (len(text) + 12) / 13
-	for i := count; i > 0; i-- {
-		e := make([]byte, entrySize)
-		e[0], e[11], e[13] = byte(i), attrLong, sum
-		if i == count {
-			e[0] |= 0x40
-		}
-		for j := range 13 {
-			at := []int{1, 3, 5, 7, 9, 14, 16, 18, 20, 22, 24, 28, 30}[j]
-			u := uint16(0xffff)
-			if k := (i-1)*13 + j; k < len(text) {
-				u = text[k]
-			} else if k == len(text) {
-				u = 0
-			}
-			binary.LittleEndian.PutUint16(e[at:], u)
-		}
-		out = append(out, e...)
-	}
-	return out
+	copy(n[:], fmt.Sprintf("%-11.11s", strings.ToUpper(s)))
+	return n
 }
