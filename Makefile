@@ -7,7 +7,7 @@ E2E_DIR ?= .e2e
 DEMO_DIR ?= .demo
 
 .DEFAULT_GOAL := help
-.PHONY: build test unit peers lint fuzz bench demo e2e docs golden ci help clean
+.PHONY: build test unit peers lint fuzz bench conformance demo e2e docs golden ci help clean
 
 build: ## build bin/treewright, one static binary with the same bytes anywhere
 	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN) ./cmd/treewright
@@ -31,6 +31,9 @@ fuzz: ## run each fuzz test for FUZZ_TIME (default 10s)
 bench: peers ## run the benchmarks, with the peer tools measured beside
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
+conformance: build peers ## libostree's own test suite with our binary as ostree (ALL=1: every script, stock beside it)
+	$(GO) run ./hack/conformance -ostree $(BIN) $(if $(ALL),-all)
+
 demo: build ## the main job on a small embedded RPM repository: no network, no root
 	@$(GO) run ./hack/demo -treewright $(BIN) -dir $(DEMO_DIR)
 
@@ -50,4 +53,4 @@ clean: ## remove what the targets made
 	rm -rf bin $(E2E_DIR) $(DEMO_DIR)
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

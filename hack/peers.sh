@@ -13,6 +13,7 @@ missing=()
 for tool in "${!package[@]}"; do
 	command -v "$tool" >/dev/null || missing+=("${package[$tool]}")
 done
+[ -e /usr/libexec/installed-tests/libostree ] || missing+=(ostree-tests)
 [ -e /usr/share/OVMF/OVMF_CODE_4M.fd ] || missing+=(ovmf)
 [ -e /usr/lib/grub/i386-pc ] || missing+=(grub-pc-bin)
 [ -e /usr/lib/grub/x86_64-efi ] || missing+=(grub-efi-amd64-bin)

@@ -15,6 +15,7 @@ import (
 	"github.com/sirupsen/logrus"
 	"github.com/urfave/cli/v2"
 
+	"github.com/treewright/treewright/cmd/treewright/ostreecmd"
 	"github.com/treewright/treewright/composer"
 	"github.com/treewright/treewright/pkg/spelling"
 )
@@ -46,14 +47,22 @@ func (e *usageError) Is(target error) bool { return target == errUsage }
 
 func usagef(format string, a ...any) error { return &usageError{fmt.Sprintf(format, a...)} }
 
-// errUnchanged ends a command with status 77 and says nothing more.
-var errUnchanged = errors.New("unchanged")
+// statusError ends the program with a status and says nothing more.
+type statusError int
+
+func (s statusError) Error() string { return "exit status " + strconv.Itoa(int(s)) }
+
+// errUnchanged ends a command with the status for it.
+const errUnchanged = statusError(exitUnchanged)
 
 // run is the program but for the process around it.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	if isOSTree(args[0]) {
+		return runOSTree(ctx, "ostree", args[1:], ostreecmd.Streams{In: os.Stdin, Out: stdout, Err: stderr})
+	}
 	err := newApp(stdout, stderr).RunContext(ctx, args)
 	status := exitStatus(ctx, err)
-	if err == nil || status == exitUnchanged {
+	if err == nil || errors.As(err, new(statusError)) {
 		return status
 	}
 	fmt.Fprintf(stderr, "treewright: error: %v\n", err)
@@ -64,11 +73,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 }
 
 func exitStatus(ctx context.Context, err error) int {
+	var status statusError
 	switch {
 	case err == nil:
 		return exitOK
-	case errors.Is(err, errUnchanged):
-		return exitUnchanged
+	case errors.As(err, &status):
+		return int(status)
 	case ctx.Err() != nil:
 		return exitInterrupted
 	case errors.Is(err, errUsage):

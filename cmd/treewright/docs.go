@@ -7,13 +7,16 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/treewright/treewright/cmd/treewright/ostreecmd"
 	"github.com/treewright/treewright/pkg/fsutil"
 )
+
+const generated = "<!-- Written by `make docs` from the commands; do not edit. -->\n\n"
 
 // docsCommand writes the reference pages from the commands themselves.
 func docsCommand() *cli.Command {
 	return &cli.Command{
-		Name: "docs", Usage: "write cli.md and treewright.1 from the commands", Hidden: true,
+		Name: "docs", Usage: "write cli.md, ostree.md and treewright.1 from the commands", Hidden: true,
 		Flags: []cli.Flag{&cli.PathFlag{Name: "dir", Value: "docs", Usage: "`DIR` for the pages"}},
 		Action: func(c *cli.Context) error {
 			if err := nArgs(c, 0, 0); err != nil {
@@ -25,12 +28,17 @@ func docsCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			md = "<!-- Written by `make docs` from the commands; do not edit. -->\n\n" + strings.TrimSpace(md) + "\n"
+			md = generated + strings.TrimSpace(md) + "\n"
 			man, err := app.ToManWithSection(1)
 			if err != nil {
 				return err
 			}
-			for name, text := range map[string]string{"cli.md": md, "treewright.1": man} {
+			var ref strings.Builder
+			ref.WriteString(generated + "# The ostree command\n\nAs `treewright ostree …`, or through a link named `ostree` to the program.\n")
+			if err := ostreecmd.Reference(&ref); err != nil {
+				return err
+			}
+			for name, text := range map[string]string{"cli.md": md, "treewright.1": man, "ostree.md": ref.String()} {
 				if err := fsutil.WriteBytes(filepath.Join(c.Path("dir"), name), 0o644, []byte(text)); err != nil {
 					return err
 				}

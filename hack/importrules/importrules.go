@@ -11,11 +11,11 @@ package importrules
 // Layers of the module, from the top down. A package imports only lower layers, and
 // within its own layer only what Within allows.
 var layers = [][]string{
-	{"cmd/treewright", "hack/demo", "hack/debrpm", "hack/e2e"},
+	{"cmd/treewright", "cmd/treewright/ostreecmd", "hack/demo", "hack/debrpm", "hack/e2e", "hack/conformance"},
 	{"composer"},
 	{ // stores and algorithms
 		"pkg/repodata/fetch", "pkg/repodata/index", "pkg/solver", "pkg/rootfs", "pkg/rootfs/sandbox", "pkg/rpm/rpmdb",
-		"pkg/ostree/repo", "pkg/ostree/delta", "pkg/ostree/sysroot",
+		"pkg/ostree/repo", "pkg/ostree/source", "pkg/ostree/sign", "pkg/ostree/pull", "pkg/ostree/delta", "pkg/ostree/sysroot",
 		"pkg/disk", "pkg/image", "pkg/qemu", "pkg/fixture/tinyrpm",
 	},
 	{ // formats
@@ -27,6 +27,10 @@ var layers = [][]string{
 
 // within lists the imports that stay in one layer.
 var within = map[string][]string{
+	"cmd/treewright":     {"cmd/treewright/ostreecmd"},
+	"pkg/ostree/source":  {"pkg/ostree/repo"},
+	"pkg/ostree/pull":    {"pkg/ostree/repo", "pkg/ostree/sign"},
+	"pkg/ostree/sign":    {"pkg/ostree/repo"},
 	"pkg/rootfs":         {"pkg/rootfs/sandbox"},
 	"pkg/filetree":       {"pkg/digest", "pkg/segment"},
 	"pkg/ostree":         {"pkg/gvariant"},
@@ -37,6 +41,7 @@ var within = map[string][]string{
 // package.
 var libraries = map[string]string{
 	"github.com/urfave/cli/v2":        "cmd/treewright",
+	"github.com/spf13/pflag":          "cmd/treewright/ostreecmd",
 	"github.com/klauspost/compress":   "pkg/compress",
 	"github.com/ulikunitz/xz":         "pkg/compress",
 	"github.com/cavaliergopher/rpm":   "pkg/rpm",

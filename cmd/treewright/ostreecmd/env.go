@@ -1,0 +1,75 @@
+package ostreecmd
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/treewright/treewright/pkg/ostree/repo"
+)
+
+// systemRepo is the repository of a host that OSTree runs.
+const systemRepo = "/ostree/repo"
+
+// env is what a command has to work with.
+type env struct {
+	Streams
+	program  Program
+	args     []string       // without options
+	flags    *pflag.FlagSet // to ask whether an option was given
+	verbose  bool
+	repoPath string // --repo
+}
+
+// getenv is a variable of the environment.
+func (e *env) getenv(key string) string {
+	for _, kv := range e.program.Environ {
+		if v, ok := strings.CutPrefix(kv, key+"="); ok {
+			return v
+		}
+	}
+	return ""
+}
+
+// given tells whether an option stands in the command line.
+func (e *env) given(option string) bool { return e.flags.Changed(option) }
+
+// where is the folder of the repository: that of --repo, the current one if it is a
+// repository, that of OSTREE_REPO, or the system's.
+func (e *env) where() string {
+	if e.repoPath != "" {
+		return e.repoPath
+	}
+	if isRepo(".") {
+		return "."
+	}
+	if p := e.getenv("OSTREE_REPO"); p != "" {
+		return p
+	}
+	return systemRepo
+}
+
+func isRepo(dir string) bool {
+	for _, name := range []string{"objects", "config"} {
+		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// open opens the repository.
+func (e *env) open() (*repo.Repo, error) {
+	at := e.where()
+	r, err := repo.Open(at)
+	if err != nil {
+		return nil, fmt.Errorf("opening repo: %w", err)
+	}
+	return r, nil
+}
+
+// printf writes to standard output.
+func (e *env) printf(format string, a ...any) { fmt.Fprintf(e.Out, format, a...) }
