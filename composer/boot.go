@@ -74,14 +74,3 @@ func Boot(ctx context.Context, o BootOptions) (*BootReport, error) {
 	}
 	return &BootReport{Line: r.Lines[0], Seconds: r.Elapsed.Seconds()}, nil
 }
-
-// hintError is an error with a sentence that says what to do.
-type hintError struct {
-	error
-	hint string
-}
-
-func (e *hintError) Unwrap() error { return e.error }
-
-// Hint is the sentence.
-func (e *hintError) Hint() string { return e.hint }

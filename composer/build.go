@@ -6,8 +6,10 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/treewright/treewright/pkg/ostree"
@@ -33,6 +35,17 @@ type BuildReport struct {
 	Images    []ImageFile     `json:"images"`
 	Deltas    []DeltaReport   `json:"deltas"`
 	Stages    []StageReport   `json:"stages"`
+}
+
+// MarshalJSON writes lists that are empty as such, never as null.
+func (r *BuildReport) MarshalJSON() ([]byte, error) {
+	type plain BuildReport
+	p := plain(*r)
+	p.Changes = append([]PackageChange{}, r.Changes...)
+	p.Images = append([]ImageFile{}, r.Images...)
+	p.Deltas = append([]DeltaReport{}, r.Deltas...)
+	p.Stages = append([]StageReport{}, r.Stages...)
+	return json.Marshal(p)
 }
 
 // Build runs the whole pipeline: compose, images, deltas, record. A build appears in
@@ -98,7 +111,9 @@ func (o *BuildOptions) build(ctx context.Context, r *repo.Repo, c *ComposeReport
 		}
 	}
 	if last != nil && !o.Force && last.Commit == c.Commit.String() && last.Treewright.ImageInputs == inputs {
-		return &BuildReport{Unchanged: true, ID: last.BuildID, Dir: filepath.Join(o.buildsDir(), last.BuildID), Commit: c.Commit, Version: c.Version}, nil
+		report := last.report(filepath.Join(o.buildsDir(), last.BuildID))
+		report.Commit, report.Stages = c.Commit, c.Stages
+		return report, nil
 	}
 	id := newBuildID(c.Version, o.Time, idx)
 	dir, err := o.newBuildDir(id)
@@ -186,6 +201,7 @@ func (m *Meta) add(r *BuildReport, dir string) {
 		r.Images[i].Path = filepath.Join(r.Dir, name)
 		a := ImageArtifact{Path: name, SHA256: f.SHA256, Size: f.Size}
 		if f.VirtualSize == 0 {
+			a.Format = f.Format
 			m.Treewright.Sidecars = append(m.Treewright.Sidecars, a)
 			continue
 		}
@@ -194,17 +210,40 @@ func (m *Meta) add(r *BuildReport, dir string) {
 	}
 }
 
+// report is what the build of this record reported, with no changes since.
+func (m *Meta) report(dir string) *BuildReport {
+	r := &BuildReport{Unchanged: true, ID: m.BuildID, Dir: dir, Version: m.Version, Deltas: m.Treewright.Deltas}
+	for _, name := range slices.Sorted(maps.Keys(m.Images)) {
+		a := m.Images[name]
+		r.Images = append(r.Images, ImageFile{
+			Format: imageFormat(name), Path: filepath.Join(dir, a.Path), SHA256: a.SHA256, Size: a.Size,
+			VirtualSize: m.Treewright.VirtualSizes[name],
+		})
+	}
+	for _, a := range m.Treewright.Sidecars {
+		r.Images = append(r.Images, ImageFile{Format: a.Format, Path: filepath.Join(dir, a.Path), SHA256: a.SHA256, Size: a.Size})
+	}
+	return r
+}
+
 // metaImageName is coreos-assembler's name of an image: by platform, not by format.
 func metaImageName(format string) string {
-	switch format {
-	case "qcow2":
-		return "qemu"
-	case "raw":
-		return "metal"
-	case "vdi":
-		return "virtualbox"
+	if name, ok := platforms[format]; ok {
+		return name
 	}
 	return format
+}
+
+var platforms = map[string]string{"qcow2": "qemu", "raw": "metal", "vdi": "virtualbox"}
+
+// imageFormat is the format behind a name of metaImageName.
+func imageFormat(name string) string {
+	for format, platform := range platforms {
+		if platform == name {
+			return format
+		}
+	}
+	return name
 }
 
 // facts are what commitmeta.json tells.

@@ -64,6 +64,27 @@ func (p PackageChange) MarshalJSON() ([]byte, error) {
 	return json.Marshal([]any{p.Name, int(p.Kind), which})
 }
 
+// UnmarshalJSON reads what MarshalJSON writes.
+func (p *PackageChange) UnmarshalJSON(b []byte) error {
+	var which map[string][3]string
+	parts := []any{&p.Name, &p.Kind, &which}
+	if err := json.Unmarshal(b, &parts); err != nil {
+		return fmt.Errorf("package change: %w", err)
+	}
+	for key, to := range map[string]**nevra.NEVRA{"PreviousPackage": &p.Old, "NewPackage": &p.New} {
+		w, ok := which[key]
+		if !ok {
+			continue
+		}
+		evr, err := nevra.ParseEVR(w[1])
+		if err != nil {
+			return fmt.Errorf("package change %s: %w", p.Name, err)
+		}
+		*to = &nevra.NEVRA{Name: w[0], EVR: evr, Arch: w[2]}
+	}
+	return nil
+}
+
 // FileChange is one path that differs: 'A' added, 'D' deleted, 'M' modified.
 type FileChange struct {
 	Kind    byte

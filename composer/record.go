@@ -49,6 +49,7 @@ type Meta struct {
 // ImageArtifact is one image in meta.json; Path is relative to the build's folder.
 type ImageArtifact struct {
 	Path        string `json:"path"`
+	Format      string `json:"format,omitempty"` // of the image that it belongs to, for what is not an image
 	SHA256      string `json:"sha256"`
 	Size        int64  `json:"size"`
 	VirtualSize int64  `json:"-"`
@@ -104,15 +105,6 @@ func (c *Config) readMeta(id string) (*Meta, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return m, nil
-}
-
-// UnmarshalJSON reads what MarshalJSON wrote, as far as a later build needs it.
-func (p *PackageChange) UnmarshalJSON(b []byte) error {
-	var raw []json.RawMessage
-	if err := json.Unmarshal(b, &raw); err != nil || len(raw) < 2 {
-		return fmt.Errorf("package change: want [name, kind, packages]")
-	}
-	return errors.Join(json.Unmarshal(raw[0], &p.Name), json.Unmarshal(raw[1], &p.Kind))
 }
 
 var goodBuildID = regexp.MustCompile(`^[\w][-.+~^:\w]*$`)

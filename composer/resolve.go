@@ -324,7 +324,7 @@ func solveError(err error, o *ResolveOptions) error {
 	var unsolvable *solver.Unsolvable
 	switch {
 	case errors.As(err, &missing):
-		return &hintError{fmt.Errorf("%w: %w", err, ErrNotFound),
+		return &hintError{kindError{err, ErrNotFound},
 			"look for the name in the RPM repositories of " + o.Treefile + ", or add the one that has it with --rpm-repo ID=URL-or-DIR"}
 	case errors.As(err, &unsolvable):
 		return &hintError{fmt.Errorf("%w: %w", ErrUnsolvable, err),
