@@ -14,6 +14,8 @@
 // runs, without and with it, give two versions of one distribution. -extra adds
 // packages of another suite without their dependencies.
 //
+// With -whole it writes only the metadata, of every package of the suite.
+//
 // The same input gives the same bytes. Downloads and converted packages are kept
 // and used again.
 package main
@@ -44,6 +46,7 @@ func main() {
 type options struct {
 	suite   string
 	updates bool
+	whole   bool
 	extra   string // SUITE:PACKAGE[,PACKAGE…]
 	out     string
 	cache   string
@@ -57,30 +60,28 @@ func run(ctx context.Context, args []string) error {
 	f.StringVar(&o.suite, "suite", "", "Debian `SUITE`, e.g. trixie (default: the system's own)")
 	f.BoolVar(&o.updates, "updates", false, "take the suite's updates and security updates in")
 	f.StringVar(&o.extra, "extra", "", "`SUITE:PACKAGE,…` of another suite, without dependencies")
+	f.BoolVar(&o.whole, "whole", false, "write the metadata of every package of the suite, without the packages")
 	f.StringVar(&o.out, "out", "rpms", "`DIR` for the RPM repository")
 	f.StringVar(&o.cache, "cache", "", "`DIR` for apt's state and downloads (default: OUT's name with .cache)")
 	f.StringVar(&o.mirror, "mirror", os.Getenv("DEBIAN_MIRROR"), "`URL` of the mirror (default: $DEBIAN_MIRROR, else the system's)")
 	if err := f.Parse(args); err != nil {
 		return err
 	}
-	if o.seeds = f.Args(); len(o.seeds) == 0 {
-		return errors.New("name at least one package")
+	if o.seeds = f.Args(); (len(o.seeds) == 0) != o.whole {
+		return errors.New("name at least one package, or give -whole and none")
 	}
 	if o.cache == "" {
 		o.cache = strings.TrimRight(o.out, "/") + ".cache"
 	}
-	debs, err := download(ctx, &o)
-	if err != nil {
-		return err
-	}
 	if err := os.MkdirAll(o.out, 0o755); err != nil {
 		return err
 	}
-	n, err := convertAll(ctx, debs, o.out)
-	if err != nil {
-		return err
+	write := writePackages
+	if o.whole {
+		write = writeWhole
 	}
-	if _, err := index.Write(o.out, -1); err != nil {
+	n, err := write(ctx, &o)
+	if err != nil {
 		return err
 	}
 	abs, err := filepath.Abs(o.out)
@@ -91,12 +92,26 @@ func run(ctx context.Context, args []string) error {
 	return nil
 }
 
+// writePackages converts the packages asked for.
+func writePackages(ctx context.Context, o *options) (int, error) {
+	debs, err := download(ctx, o)
+	if err != nil {
+		return 0, err
+	}
+	n, err := convertAll(ctx, debs, o.out)
+	if err != nil {
+		return 0, err
+	}
+	_, err = index.Write(o.out, -1)
+	return n, err
+}
+
 // essential is apt's pattern for the packages that no other names as a dependency
 // because every Debian system has them.
 const essential = "?essential"
 
-// download fetches the closure of the seeds and the extra packages.
-func download(ctx context.Context, o *options) ([]archive, error) {
+// openSuite prepares apt for the suite, with its updates if they are asked for.
+func openSuite(ctx context.Context, o *options) (*apt, error) {
 	site, err := systemSite(ctx, o.mirror)
 	if err != nil {
 		return nil, err
@@ -110,7 +125,12 @@ func download(ctx context.Context, o *options) ([]archive, error) {
 		sources = append(sources, site.source(o.suite+"-updates"), site.securitySource(o.suite+"-security"))
 		name += "+updates"
 	}
-	a, err := newApt(filepath.Join(o.cache, name), sources)
+	return newApt(filepath.Join(o.cache, name), sources)
+}
+
+// download fetches the closure of the seeds and the extra packages.
+func download(ctx context.Context, o *options) ([]archive, error) {
+	a, err := openSuite(ctx, o)
 	if err != nil {
 		return nil, err
 	}
@@ -121,6 +141,10 @@ func download(ctx context.Context, o *options) ([]archive, error) {
 	suite, list, ok := strings.Cut(o.extra, ":")
 	if !ok || list == "" {
 		return nil, fmt.Errorf("-extra %q: want SUITE:PACKAGE,…", o.extra)
+	}
+	site, err := systemSite(ctx, o.mirror)
+	if err != nil {
+		return nil, err
 	}
 	b, err := newApt(filepath.Join(o.cache, suite), []string{site.source(suite)})
 	if err != nil {

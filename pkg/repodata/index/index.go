@@ -44,11 +44,16 @@ func Write(dir string, timestamp int64) (int, error) {
 			timestamp = max(timestamp, p.BuildTime)
 		}
 	}
+	return len(packages), WritePackages(dir, packages, timestamp)
+}
+
+// WritePackages writes dir/repodata for packages, which need not be there.
+func WritePackages(dir string, packages []*repodata.Package, timestamp int64) error {
 	metadata, err := repodata.WriteMetadata(packages, timestamp)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	return len(packages), replace(filepath.Join(dir, "repodata"), metadata)
+	return replace(filepath.Join(dir, "repodata"), metadata)
 }
 
 // replace writes the metadata, the index last, and then removes older files.
