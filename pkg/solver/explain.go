@@ -41,15 +41,10 @@ func (s *search) unsolvable(broken int) error {
 // -1 when there is a solution.
 func (s *search) probe() int {
 	broken := s.begin()
-	for broken < 0 {
-		step := s.nextJob()
-		if step == nil {
-			step = s.nextDependency()
+	for again := true; broken < 0 && again; {
+		if broken, again = s.installJobs(); broken < 0 && !again {
+			broken, again = s.installDependencies()
 		}
-		if step == nil {
-			return -1
-		}
-		broken = step()
 	}
 	return broken
 }

@@ -70,30 +70,9 @@ func (p *pool) obsoletes(a, b int) bool {
 // recommended keeps the candidates that a chosen package recommends, or that
 // supplement the chosen ones.
 func (p *pool) recommended(s *search, ids []int) (out []int) {
-	wanted := s.weakly(func(k int) []nevra.Relation { return p.pkgs[k].Recommends })
 	for _, id := range ids {
-		if wanted[id] || slices.ContainsFunc(p.pkgs[id].Supplements, func(r nevra.Relation) bool { return p.holds(r, s.isInstalled) }) {
+		if s.anyInstalled(s.weakly().recommendedBy[id]) || s.supplementing(id) {
 			out = append(out, id)
-		}
-	}
-	return out
-}
-
-// weakly is the packages that a weak relation of a chosen package names.
-func (s *search) weakly(relations func(int) []nevra.Relation) map[int]bool {
-	out := map[int]bool{}
-	for _, l := range s.trail {
-		if l < 0 {
-			continue
-		}
-		for _, r := range relations(int(l)) {
-			for _, clause := range s.pool.cnf(r, false) {
-				for _, c := range clause {
-					if c > 0 {
-						out[int(c)] = true
-					}
-				}
-			}
 		}
 	}
 	return out
@@ -114,8 +93,9 @@ func (p *pool) reorder(s *search, ids []int) []int {
 	}
 	slices.SortStableFunc(ids, func(a, b int) int { return boolCompare(old[a], old[b]) })
 	slices.SortStableFunc(ids, func(a, b int) int { return cmp.Compare(malus[a], malus[b]) })
-	suggested := s.weakly(func(k int) []nevra.Relation { return p.pkgs[k].Suggests })
+	suggested := map[int]bool{}
 	for _, id := range ids {
+		suggested[id] = s.anyInstalled(s.weakly().suggestedBy[id])
 		if slices.ContainsFunc(p.pkgs[id].Enhances, func(r nevra.Relation) bool { return p.holds(r, s.isInstalled) }) {
 			suggested[id] = true
 		}

@@ -46,6 +46,7 @@ type ruleSet struct {
 	jobs    []job
 	rules   []rule // jobs first, then by the first literal: highest package first
 	nJobs   int
+	nDeps   int             // where the rules of packages end, behind the jobs'
 	missing map[string]bool // required files that nobody provides
 	seen    map[int]bool
 	queue   []int
@@ -76,6 +77,7 @@ func newRules(p *pool, jobs []job, weak bool) *ruleSet {
 	}
 	deps = append(deps, rs.sameNames()...)
 	rs.rules = append(rs.rules, tidy(deps)...)
+	rs.nDeps = len(rs.rules)
 	return rs
 }
 

@@ -18,6 +18,8 @@ type search struct {
 	head     int   // trail position up to which was propagated
 	watches  map[lit][]int
 	branches []branch
+
+	weakIndex *weakIndex
 }
 
 // branch is a choice among several candidates, which may be made again.
@@ -212,27 +214,28 @@ func (s *search) whyLevel1(id int, seen map[int]bool) []int {
 
 func abs(n int) int { return max(n, -n) }
 
-// run searches until nothing is open that must be decided.
+// run searches until nothing is open that must be decided. Each stage tells whether it
+// decided anything; behind one that did, the first begins again.
 func (s *search) run(ctx context.Context) error {
+	stages := []func() (broken int, again bool){s.installJobs, s.installDependencies}
+	if s.weak {
+		stages = append(stages, s.installWeak)
+	}
+	stages = append(stages, s.minimise)
 	broken := s.begin()
 	for broken < 0 {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		step := s.nextJob()
-		if step == nil {
-			step = s.nextDependency()
+		again := false
+		for _, stage := range stages {
+			if broken, again = stage(); again || broken >= 0 {
+				break
+			}
 		}
-		if step == nil && s.weak {
-			step = s.nextWeak()
-		}
-		if step == nil {
-			step = s.minimise()
-		}
-		if step == nil {
+		if !again && broken < 0 {
 			return nil
 		}
-		broken = step()
 	}
 	return s.unsolvable(broken)
 }
@@ -265,61 +268,72 @@ func (s *search) candidates(i int) []int {
 	return out
 }
 
-// nextJob decides the first job that is open.
-func (s *search) nextJob() func() int {
+// installJobs decides the jobs that are open, in their order.
+func (s *search) installJobs() (broken int, again bool) {
 	for i := range s.rules.nJobs {
 		if c := s.candidates(i); len(c) > 0 {
-			return func() int { return s.choose(s.pool.filter(s, c)) }
+			return s.choose(s.pool.filter(s, c)), true
 		}
 	}
-	return nil
+	return -1, false
 }
 
-// nextDependency decides the first dependency for which one candidate is left by
-// policy, or else the first one that is open.
-func (s *search) nextDependency() func() int {
-	var first []int
-	for i := s.rules.nJobs; i < len(s.rules.rules); i++ {
-		if s.rules.rules[i].kind == kindLearnt {
-			break
+// installDependencies goes round the dependencies until none is open. Those for which
+// policy leaves one candidate are decided when they are met; a choice among several
+// is put off until a whole round has found no such one, and then those that are met
+// are decided, too. again is set when a conflict led back.
+func (s *search) installDependencies() (broken int, again bool) {
+	first, end := s.rules.nJobs, s.rules.nDeps
+	n := end - first
+	postponed := -1
+	eager := false
+	for i, idle := 0, 0; ; i, idle = i+1, idle+1 {
+		if idle >= n {
+			if eager || postponed < 0 {
+				return -1, false
+			}
+			i, idle, eager = postponed, 0, true
 		}
-		c := s.candidates(i)
+		if i >= n {
+			i = 0
+		}
+		c := s.candidates(first + i)
 		if len(c) == 0 {
 			continue
 		}
 		c = s.pool.filter(s, c)
-		if len(c) == 1 {
-			return func() int { return s.decide(c[0]) }
+		if len(c) > 1 && !eager {
+			if postponed < 0 {
+				postponed = i
+			}
+			continue
 		}
-		if first == nil {
-			first = c
+		level := s.level()
+		if broken := s.choose(c); broken >= 0 || s.level() <= level {
+			return broken, true
 		}
+		idle = -1
 	}
-	if first == nil {
-		return nil
-	}
-	return func() int { return s.choose(first) }
 }
 
 // minimise looks for a choice of which another candidate got installed all the same
 // later on, and makes it again with that one.
-func (s *search) minimise() func() int {
+func (s *search) minimise() (broken int, again bool) {
 	for b := len(s.branches) - 1; b >= 0; b-- {
 		br := s.branches[b]
 		for n, id := range br.rest {
-			if s.value[id] > br.level {
-				rest := slices.Delete(slices.Clone(br.rest), n, n+1)
-				return func() int {
-					s.backTo(br.level)
-					if len(rest) > 0 {
-						s.branches = append(s.branches, branch{br.level, rest})
-					}
-					return s.decide(id)
-				}
+			if s.value[id] <= br.level {
+				continue
 			}
+			rest := slices.Delete(slices.Clone(br.rest), n, n+1)
+			s.backTo(br.level)
+			if len(rest) > 0 {
+				s.branches = append(s.branches, branch{br.level, rest})
+			}
+			return s.decide(id), true
 		}
 	}
-	return nil
+	return -1, false
 }
 
 // installed lists the chosen packages by number.

@@ -1,44 +1,116 @@
 package solver
 
-import "slices"
+import (
+	"slices"
 
-// nextWeak installs one package that a chosen one recommends, or that supplements the
-// chosen ones; nil when none is left.
-func (s *search) nextWeak() func() int {
-	candidates := s.recommendedOpen()
+	"github.com/treewright/treewright/pkg/nevra"
+)
+
+// weakIndex is what the packages that can be reached recommend and suggest.
+type weakIndex struct {
+	recommends    map[int][][]lit // clauses, by the package that recommends
+	recommendedBy map[int][]int
+	suggestedBy   map[int][]int
+	supplementing []int // packages that supplement something
+}
+
+// weakly returns the index, made when it is first asked for.
+func (s *search) weakly() *weakIndex {
+	if s.weakIndex != nil {
+		return s.weakIndex
+	}
+	w := &weakIndex{recommends: map[int][][]lit{}, recommendedBy: map[int][]int{}, suggestedBy: map[int][]int{}}
 	for id := 1; id < len(s.value); id++ {
-		if s.value[id] != 0 || !s.rules.seen[id] {
+		if !s.rules.seen[id] {
 			continue
 		}
-		for _, r := range s.pool.pkgs[id].Supplements {
-			if s.pool.holds(r, s.isInstalled) {
-				candidates = append(candidates, id)
-				break
+		k := s.pool.pkgs[id]
+		for _, r := range k.Recommends {
+			w.recommends[id] = append(w.recommends[id], s.pool.cnf(r, false)...)
+		}
+		index(w.recommendedBy, id, w.recommends[id])
+		for _, r := range k.Suggests {
+			index(w.suggestedBy, id, s.pool.cnf(r, false))
+		}
+		if len(k.Supplements) > 0 {
+			w.supplementing = append(w.supplementing, id)
+		}
+	}
+	s.weakIndex = w
+	return w
+}
+
+// index notes by for each package that the clauses name.
+func index(m map[int][]int, by int, clauses [][]lit) {
+	for _, clause := range clauses {
+		for _, l := range clause {
+			if l > 0 && !slices.Contains(m[int(l)], by) {
+				m[int(l)] = append(m[int(l)], by)
 			}
 		}
 	}
-	slices.Sort(candidates)
-	candidates = slices.Compact(candidates)
-	if len(candidates) == 0 {
-		return nil
+}
+
+// installWeak installs what chosen packages recommend, and what supplements them: the
+// best of each name, as long as it is still wanted when its turn comes. again is set
+// when anything was decided; broken is a rule broken at level 1, or -1.
+func (s *search) installWeak() (broken int, again bool) {
+	for _, list := range [][]int{s.supplements(), s.recommendedOpen()} {
+		for _, id := range s.pool.bestOfEach(list) {
+			if s.value[id] != 0 || !s.wanted(id) {
+				continue
+			}
+			level := s.level()
+			if broken := s.decide(id); broken >= 0 || s.level() <= level {
+				return broken, true
+			}
+			again = true
+		}
 	}
-	id := s.pool.best(candidates)[0]
-	return func() int { return s.decide(id) }
+	return -1, again
+}
+
+// supplements lists the open packages that supplement chosen ones.
+func (s *search) supplements() (out []int) {
+	for _, id := range s.weakly().supplementing {
+		if s.value[id] == 0 && s.supplementing(id) {
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
+func (s *search) supplementing(id int) bool {
+	return slices.ContainsFunc(s.pool.pkgs[id].Supplements, func(r nevra.Relation) bool { return s.pool.holds(r, s.isInstalled) })
 }
 
 // recommendedOpen lists the open packages of recommendations that are not satisfied.
 func (s *search) recommendedOpen() (out []int) {
 	for _, l := range s.trail {
-		if l < 0 {
-			continue
-		}
-		for _, r := range s.pool.pkgs[l].Recommends {
-			for _, clause := range s.pool.cnf(r, false) {
+		if l > 0 {
+			for _, clause := range s.weakly().recommends[int(l)] {
 				out = append(out, s.openOf(clause)...)
 			}
 		}
 	}
-	return out
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// wanted tells whether a chosen package still lacks what it recommends and id is, or
+// whether id supplements one.
+func (s *search) wanted(id int) bool {
+	for _, k := range s.weakly().recommendedBy[id] {
+		if !s.isInstalled(k) {
+			continue
+		}
+		for _, clause := range s.weakly().recommends[k] {
+			if slices.Contains(s.openOf(clause), id) {
+				return true
+			}
+		}
+	}
+	return s.supplementing(id)
 }
 
 // openOf returns the open packages of a clause that is not satisfied and whose
@@ -54,3 +126,28 @@ func (s *search) openOf(clause []lit) (out []int) {
 	}
 	return out
 }
+
+// bestOfEach keeps, of packages that have nothing to do with each other, those of the
+// best repository for each name, of the best architecture, and the newest.
+func (p *pool) bestOfEach(ids []int) []int {
+	priority := map[string]int{}
+	class := 1 << 30
+	for _, id := range ids {
+		k := p.pkgs[id]
+		if best, ok := priority[k.NEVRA.Name]; !ok || k.Repo.Priority < best {
+			priority[k.NEVRA.Name] = k.Repo.Priority
+		}
+		class = min(class, p.class[id])
+	}
+	ids = slices.DeleteFunc(ids, func(id int) bool {
+		return p.pkgs[id].Repo.Priority != priority[p.pkgs[id].NEVRA.Name] || p.class[id] != class
+	})
+	if len(ids) < 2 {
+		return ids
+	}
+	return p.newest(ids)
+}
+
+// anyInstalled tells whether one of the packages is chosen.
+func (s *search) anyInstalled(ids []int) bool { return slices.ContainsFunc(ids, s.isInstalled) }
+
