@@ -319,8 +319,7 @@ func (s *search) installDependencies() (broken int, again bool) {
 // minimise looks for a choice of which another candidate got installed all the same
 // later on, and makes it again with that one.
 func (s *search) minimise() (broken int, again bool) {
-	for b := len(s.branches) - 1; b >= 0; b-- {
-		br := s.branches[b]
+	for _, br := range s.branches {
 		for n, id := range br.rest {
 			if s.value[id] <= br.level {
 				continue

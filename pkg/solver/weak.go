@@ -51,11 +51,13 @@ func index(m map[int][]int, by int, clauses [][]lit) {
 	}
 }
 
-// installWeak installs what chosen packages recommend, and what supplements them: the
-// best of each name, as long as it is still wanted when its turn comes. again is set
-// when anything was decided; broken is a rule broken at level 1, or -1.
+// installWeak installs what supplements chosen packages, then what they recommend.
+// Recommendations that one package can satisfy come before those that leave a choice;
+// of these one is decided at a time, as it may settle others. again is set when
+// anything was decided; broken is a rule broken at level 1, or -1.
 func (s *search) installWeak() (broken int, again bool) {
-	for _, list := range [][]int{s.supplements(), s.recommendedOpen()} {
+	single, several := s.recommendations()
+	for _, list := range [][]int{s.supplements(), single} {
 		for _, id := range s.pool.bestOfEach(list) {
 			if s.value[id] != 0 || !s.wanted(id) {
 				continue
@@ -67,7 +69,19 @@ func (s *search) installWeak() (broken int, again bool) {
 			again = true
 		}
 	}
-	return -1, again
+	if again || len(several) == 0 {
+		return -1, again
+	}
+	var all []int
+	for _, c := range several {
+		all = append(all, c...)
+	}
+	slices.Sort(all)
+	first := s.pool.bestOfEach(slices.Compact(all))[0]
+	i := slices.IndexFunc(several, func(c []int) bool { return slices.Contains(c, first) })
+	rest := slices.DeleteFunc(slices.Clone(several[i]), func(id int) bool { return id == first })
+	s.branches = append(s.branches, branch{s.level(), rest})
+	return s.decide(first), true
 }
 
 // supplements lists the open packages that supplement chosen ones.
@@ -84,17 +98,29 @@ func (s *search) supplementing(id int) bool {
 	return slices.ContainsFunc(s.pool.pkgs[id].Supplements, func(r nevra.Relation) bool { return s.pool.holds(r, s.isInstalled) })
 }
 
-// recommendedOpen lists the open packages of recommendations that are not satisfied.
-func (s *search) recommendedOpen() (out []int) {
+// recommendations lists the packages that alone can satisfy an open recommendation of
+// a chosen one, and the candidates of those that several can satisfy.
+func (s *search) recommendations() (single []int, several [][]int) {
 	for _, l := range s.trail {
-		if l > 0 {
-			for _, clause := range s.weakly().recommends[int(l)] {
-				out = append(out, s.openOf(clause)...)
+		if l < 0 {
+			continue
+		}
+		for _, clause := range s.weakly().recommends[int(l)] {
+			open := s.openOf(clause)
+			if len(open) > 1 {
+				open = s.pool.bestOfEach(open)
+			}
+			switch len(open) {
+			case 0:
+			case 1:
+				single = append(single, open[0])
+			default:
+				several = append(several, open)
 			}
 		}
 	}
-	slices.Sort(out)
-	return slices.Compact(out)
+	slices.Sort(single)
+	return slices.Compact(single), several
 }
 
 // wanted tells whether a chosen package still lacks what it recommends and id is, or
