@@ -176,4 +176,3 @@ func (p *pool) bestOfEach(ids []int) []int {
 
 // anyInstalled tells whether one of the packages is chosen.
 func (s *search) anyInstalled(ids []int) bool { return slices.ContainsFunc(ids, s.isInstalled) }
-
