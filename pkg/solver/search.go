@@ -240,14 +240,9 @@ func (s *search) run(ctx context.Context) error {
 	return s.unsolvable(broken)
 }
 
-// choose decides for the best of candidates and remembers the others.
+// choose decides for the best of candidates.
 func (s *search) choose(candidates []int) int {
-	level := s.level()
-	best := s.pool.reorder(s, candidates)
-	if len(best) > 1 {
-		s.branches = append(s.branches, branch{level, slices.Clone(best[1:])})
-	}
-	return s.decide(best[0])
+	return s.branchOn(s.pool.reorder(s, candidates))
 }
 
 // candidates returns the open packages of a rule that is not satisfied yet and whose

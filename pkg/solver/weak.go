@@ -51,37 +51,64 @@ func index(m map[int][]int, by int, clauses [][]lit) {
 	}
 }
 
-// installWeak installs what supplements chosen packages, then what they recommend.
-// Recommendations that one package can satisfy come before those that leave a choice;
-// of these one is decided at a time, as it may settle others. again is set when
-// anything was decided; broken is a rule broken at level 1, or -1.
+// installWeak installs what supplements chosen packages, then what they recommend, of
+// each name the best there is when the round begins. again is set when anything was
+// decided; broken is a rule broken at level 1, or -1.
 func (s *search) installWeak() (broken int, again bool) {
-	single, several := s.recommendations()
-	for _, list := range [][]int{s.supplements(), single} {
-		for _, id := range s.pool.bestOfEach(list) {
-			if s.value[id] != 0 || !s.wanted(id) {
-				continue
-			}
-			level := s.level()
-			if broken := s.decide(id); broken >= 0 || s.level() <= level {
-				return broken, true
-			}
-			again = true
+	for _, id := range s.pool.bestOfEach(s.supplements()) {
+		if s.value[id] != 0 || !s.supplementing(id) {
+			continue
 		}
+		level := s.level()
+		if broken := s.decide(id); broken >= 0 || s.level() <= level {
+			return broken, true
+		}
+		again = true
 	}
-	if again || len(several) == 0 {
+	return s.installRecommended(again)
+}
+
+// installRecommended goes through the chosen packages in the order in which they were
+// chosen. Of one package the recommendations that one package can satisfy come before
+// those that leave a choice, which one of the others may settle.
+func (s *search) installRecommended(again bool) (int, bool) {
+	best := map[int]bool{}
+	for _, id := range s.pool.bestOfEach(s.recommendedOpen()) {
+		best[id] = true
+	}
+	if len(best) == 0 {
 		return -1, again
 	}
-	var all []int
-	for _, c := range several {
-		all = append(all, c...)
+	for _, l := range slices.Clone(s.trail) {
+		if l < 0 {
+			continue
+		}
+		for _, several := range []bool{false, true} {
+			for _, clause := range s.weakly().recommends[int(l)] {
+				open := slices.DeleteFunc(s.openOf(clause), func(id int) bool { return !best[id] })
+				if len(open) > 1 {
+					open = s.pool.bestOfEach(open)
+				}
+				if len(open) == 0 || (len(open) > 1) != several {
+					continue
+				}
+				level := s.level()
+				if broken := s.branchOn(open); broken >= 0 || s.level() <= level {
+					return broken, true
+				}
+				again = true
+			}
+		}
 	}
-	slices.Sort(all)
-	first := s.pool.bestOfEach(slices.Compact(all))[0]
-	i := slices.IndexFunc(several, func(c []int) bool { return slices.Contains(c, first) })
-	rest := slices.DeleteFunc(slices.Clone(several[i]), func(id int) bool { return id == first })
-	s.branches = append(s.branches, branch{s.level(), rest})
-	return s.decide(first), true
+	return -1, again
+}
+
+// branchOn decides for the first candidate and remembers the others.
+func (s *search) branchOn(candidates []int) int {
+	if len(candidates) > 1 {
+		s.branches = append(s.branches, branch{s.level(), slices.Clone(candidates[1:])})
+	}
+	return s.decide(candidates[0])
 }
 
 // supplements lists the open packages that supplement chosen ones.
@@ -98,45 +125,17 @@ func (s *search) supplementing(id int) bool {
 	return slices.ContainsFunc(s.pool.pkgs[id].Supplements, func(r nevra.Relation) bool { return s.pool.holds(r, s.isInstalled) })
 }
 
-// recommendations lists the packages that alone can satisfy an open recommendation of
-// a chosen one, and the candidates of those that several can satisfy.
-func (s *search) recommendations() (single []int, several [][]int) {
+// recommendedOpen lists the open packages of recommendations that are not satisfied.
+func (s *search) recommendedOpen() (out []int) {
 	for _, l := range s.trail {
-		if l < 0 {
-			continue
-		}
-		for _, clause := range s.weakly().recommends[int(l)] {
-			open := s.openOf(clause)
-			if len(open) > 1 {
-				open = s.pool.bestOfEach(open)
-			}
-			switch len(open) {
-			case 0:
-			case 1:
-				single = append(single, open[0])
-			default:
-				several = append(several, open)
+		if l > 0 {
+			for _, clause := range s.weakly().recommends[int(l)] {
+				out = append(out, s.openOf(clause)...)
 			}
 		}
 	}
-	slices.Sort(single)
-	return slices.Compact(single), several
-}
-
-// wanted tells whether a chosen package still lacks what it recommends and id is, or
-// whether id supplements one.
-func (s *search) wanted(id int) bool {
-	for _, k := range s.weakly().recommendedBy[id] {
-		if !s.isInstalled(k) {
-			continue
-		}
-		for _, clause := range s.weakly().recommends[k] {
-			if slices.Contains(s.openOf(clause), id) {
-				return true
-			}
-		}
-	}
-	return s.supplementing(id)
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // openOf returns the open packages of a clause that is not satisfied and whose
