@@ -240,9 +240,13 @@ func (s *search) run(ctx context.Context) error {
 	return s.unsolvable(broken)
 }
 
-// choose decides for the best of candidates.
+// choose decides for the best of candidates and remembers the others.
 func (s *search) choose(candidates []int) int {
-	return s.branchOn(s.pool.reorder(s, candidates))
+	best := s.pool.reorder(s, candidates)
+	if len(best) > 1 {
+		s.branches = append(s.branches, branch{s.level(), slices.Clone(best[1:])})
+	}
+	return s.decide(best[0])
 }
 
 // candidates returns the open packages of a rule that is not satisfied yet and whose

@@ -93,7 +93,7 @@ func (s *search) installRecommended(again bool) (int, bool) {
 					continue
 				}
 				level := s.level()
-				if broken := s.branchOn(open); broken >= 0 || s.level() <= level {
+				if broken := s.choose(open); broken >= 0 || s.level() <= level {
 					return broken, true
 				}
 				again = true
@@ -101,14 +101,6 @@ func (s *search) installRecommended(again bool) (int, bool) {
 		}
 	}
 	return -1, again
-}
-
-// branchOn decides for the first candidate and remembers the others.
-func (s *search) branchOn(candidates []int) int {
-	if len(candidates) > 1 {
-		s.branches = append(s.branches, branch{s.level(), slices.Clone(candidates[1:])})
-	}
-	return s.decide(candidates[0])
 }
 
 // supplements lists the open packages that supplement chosen ones.
