@@ -33,6 +33,30 @@ func CheckRemote(name string) error {
 	return nil
 }
 
+// MaxCollection is the longest collection ID in bytes.
+const MaxCollection = 255
+
+// CheckCollection tells whether id can be a collection ID: a name as those of D-Bus
+// interfaces, two or more words of ASCII letters, digits and '_', joined by '.', none
+// of which begins with a digit.
+//
+// The error wraps [ErrMalformed].
+func CheckCollection(id string) error {
+	words := strings.Split(id, ".")
+	if len(words) < 2 || len(id) > MaxCollection {
+		return fmt.Errorf("collection ID %q: want WORD.WORD of at most %d bytes: %w", id, MaxCollection, ErrMalformed)
+	}
+	for _, w := range words {
+		bad := strings.ContainsFunc(w, func(r rune) bool {
+			return r != '_' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
+		})
+		if bad || w == "" || w[0] <= '9' {
+			return fmt.Errorf("collection ID %q: word %q: %w", id, w, ErrMalformed)
+		}
+	}
+	return nil
+}
+
 func checkComponent(c string) error {
 	if c == "" {
 		return fmt.Errorf("a part is empty: %w", ErrMalformed)

@@ -5,36 +5,52 @@ import (
 	"fmt"
 	"os"
 	"strconv"
-	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/treewright/treewright/pkg/fsutil"
+	"github.com/treewright/treewright/pkg/keyfile"
 	"github.com/treewright/treewright/pkg/ostree"
 )
 
-// config is a key file: "group.key" to value.
+// config is the configuration for look-ups: "group.key" to value.
 type config map[string]string
 
-// parseConfig reads groups in brackets, KEY=VALUE lines and comments. What is none of
-// these is passed over, and of a key that comes twice the last one counts, as in GLib.
-func parseConfig(text string) config {
+func flatten(f *keyfile.File) config {
 	c := config{}
-	group := ""
-	for line := range strings.Lines(text) {
-		line = strings.TrimSpace(line)
-		if g, ok := groupOf(line); ok {
-			group = g
-		} else if k, v, ok := strings.Cut(line, "="); ok && !strings.HasPrefix(line, "#") {
-			c[group+"."+strings.TrimSpace(k)] = strings.TrimSpace(v)
+	for _, g := range f.Groups() {
+		for _, k := range f.Keys(g) {
+			c[g+"."+k], _ = f.Get(g, k)
 		}
 	}
 	return c
 }
 
-func groupOf(line string) (string, bool) {
-	if strings.HasPrefix(line, "[") && strings.HasSuffix(line, "]") {
-		return line[1 : len(line)-1], true
+// readConfig reads the configuration file anew.
+func (r *Repo) readConfig() (*keyfile.File, error) { return readKeyFile(r.file("config")) }
+
+// maxConfig is the longest configuration, in bytes, that is read.
+const maxConfig = 10 << 20
+
+func readKeyFile(name string) (*keyfile.File, error) {
+	f, size, err := openFollowing(name)
+	if err != nil {
+		return nil, err
 	}
-	return "", false
+	defer f.Close()
+	if size > maxConfig {
+		return nil, fmt.Errorf("%s: %d bytes, at most %d are allowed: %w", name, size, maxConfig, keyfile.ErrMalformed)
+	}
+	b := make([]byte, size)
+	n, err := f.ReadAt(b, 0)
+	if int64(n) < size {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	k, err := keyfile.Parse(b)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return k, nil
 }
 
 // flag reads a boolean.
@@ -64,50 +80,61 @@ func (c config) number(key string, otherwise int) (int, error) {
 	return n, nil
 }
 
-// setConfig puts group.key=value into the configuration file and leaves the rest of
-// it as it is. This Repo goes on with the configuration it was opened with.
-func (r *Repo) setConfig(group, key, value string) error {
-	name := r.file("config")
-	b, err := os.ReadFile(name)
+// Config returns the configuration as it was when the repository was opened. It must
+// not be changed.
+func (r *Repo) Config() *keyfile.File { return r.keys }
+
+// Collection is the collection ID that the repository's refs belong to, or "".
+func (r *Repo) Collection() string { return r.config["core.collection-id"] }
+
+// EditConfig lets fn change the configuration file, which keeps the bytes that fn does
+// not touch. This Repo goes on with the configuration it was opened with.
+//
+// What would make the repository one that cannot be opened is refused, and the file
+// stays as it was. Edits at one time wait for one another.
+func (r *Repo) EditConfig(fn func(*keyfile.File) error) error {
+	return r.editKeyFile(r.file("config"), func(f *keyfile.File) error {
+		if err := fn(f); err != nil {
+			return err
+		}
+		after := Repo{path: r.path, config: flatten(f)}
+		if err := after.configure(); err != nil {
+			return fmt.Errorf("repository %s: config: %w", r.path, err)
+		}
+		return nil
+	})
+}
+
+// editKeyFile replaces a key file by what fn makes of it.
+func (r *Repo) editKeyFile(name string, fn func(*keyfile.File) error) error {
+	dir, err := os.Open(r.path)
 	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	// Not every file system has locks; then the last edit wins.
+	if err := unix.Flock(int(dir.Fd()), unix.LOCK_EX); errors.Is(err, unix.EINTR) {
 		return err
 	}
 	st, err := os.Stat(name)
 	if err != nil {
 		return err
 	}
-	text := editConfig(string(b), group, key, value)
-	if text == string(b) {
-		return nil
+	f, err := readKeyFile(name)
+	if err != nil {
+		return err
 	}
-	err = fsutil.WriteBytes(name, st.Mode().Perm(), []byte(text))
-	if errors.Is(err, os.ErrPermission) {
-		err = fmt.Errorf("%s.%s=%s: %w", group, key, value, err)
+	before := string(f.Bytes())
+	if err := fn(f); err != nil {
+		return err
 	}
-	return err
+	if after := f.Bytes(); string(after) != before {
+		return fsutil.WriteBytes(name, st.Mode().Perm(), after)
+	}
+	return nil
 }
 
-// editConfig replaces the line of a key, or adds one behind the last of its group.
-func editConfig(text, group, key, value string) string {
-	var lines []string
-	at, in := -1, false // where the line is, or belongs
-	for line := range strings.Lines(text) {
-		trimmed := strings.TrimSpace(line)
-		if g, ok := groupOf(trimmed); ok {
-			in = g == group
-		}
-		if k, _, ok := strings.Cut(trimmed, "="); ok && in && strings.TrimSpace(k) == key {
-			at = len(lines)
-			continue
-		}
-		if lines = append(lines, strings.TrimSuffix(line, "\n")); in && trimmed != "" {
-			at = len(lines)
-		}
-	}
-	if at < 0 {
-		lines = append(lines, "["+group+"]")
-		at = len(lines)
-	}
-	lines = append(lines[:at], append([]string{key + "=" + value}, lines[at:]...)...)
-	return strings.Join(lines, "\n") + "\n"
+// setConfig puts group.key=value into the configuration file.
+func (r *Repo) setConfig(group, key, value string) error {
+	return r.EditConfig(func(f *keyfile.File) error { return f.Set(group, key, value) })
 }

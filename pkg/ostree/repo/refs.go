@@ -33,7 +33,7 @@ func (r *Repo) refPath(name string) (string, error) {
 }
 
 func readRef(file string) (c ostree.Checksum, err error) {
-	f, _, err := openRef(file)
+	f, _, err := openFollowing(file)
 	if err != nil {
 		return c, err
 	}
@@ -45,8 +45,8 @@ func readRef(file string) (c ostree.Checksum, err error) {
 	return ostree.ParseChecksum(strings.TrimRight(string(b), " \t\r\n"))
 }
 
-// openRef opens the file of a ref; an alias is a link to one.
-func openRef(file string) (*os.File, int64, error) {
+// openFollowing opens a file that may be a link, as aliases of refs are.
+func openFollowing(file string) (*os.File, int64, error) {
 	target, err := filepath.EvalSymlinks(file)
 	if err != nil {
 		return nil, 0, err

@@ -43,6 +43,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/treewright/treewright/pkg/fsutil"
+	"github.com/treewright/treewright/pkg/keyfile"
 	"github.com/treewright/treewright/pkg/ostree"
 )
 
@@ -50,8 +51,10 @@ import (
 type Repo struct {
 	path   string
 	mode   ostree.Mode
-	config config
-	level  int // of DEFLATE in archive mode
+	keys   *keyfile.File // the configuration
+	config config        // the same, for look-ups
+	system string        // root of the system whose repository this is, or ""
+	level  int           // of DEFLATE in archive mode
 	fsync  bool
 	xattrs bool // extended attributes are read and written
 	room   roomRule
@@ -61,15 +64,31 @@ type Repo struct {
 // folders of a repository. One is there when objects/ is, so that comes last.
 var folders = []string{"tmp", "tmp/cache", "extensions", "state", "refs", "refs/heads", "refs/mirrors", "refs/remotes", "objects"}
 
-// Create makes an empty repository in the folder path, which is made when it is
+// Create is [CreateWith] of a mode alone.
+func Create(path string, mode ostree.Mode) (*Repo, error) {
+	return CreateWith(path, CreateOptions{Mode: mode})
+}
+
+// CreateOptions say what a new repository is like.
+type CreateOptions struct {
+	Mode       ostree.Mode
+	Collection string // the collection ID that its refs belong to, or ""
+}
+
+// CreateWith makes an empty repository in the folder path, which is made when it is
 // missing. One that is there already is opened, whatever its mode.
 //
 // bare-user needs a file system that keeps attributes of users; without, the error
 // wraps [ostree.ErrUnsupported].
-func Create(path string, mode ostree.Mode) (*Repo, error) {
-	mode, err := ostree.ParseMode(string(mode))
+func CreateWith(path string, o CreateOptions) (*Repo, error) {
+	mode, err := ostree.ParseMode(string(o.Mode))
 	if err != nil {
 		return nil, err
+	}
+	if o.Collection != "" {
+		if err := ostree.CheckCollection(o.Collection); err != nil {
+			return nil, err
+		}
 	}
 	if _, err := os.Stat(filepath.Join(path, "objects")); err == nil {
 		return Open(path)
@@ -85,6 +104,9 @@ func Create(path string, mode ostree.Mode) (*Repo, error) {
 	conf := filepath.Join(path, "config")
 	if _, err := os.Stat(conf); errors.Is(err, fs.ErrNotExist) {
 		text := "[core]\nrepo_version=1\nmode=" + string(mode) + "\n"
+		if o.Collection != "" {
+			text += "collection-id=" + o.Collection + "\n"
+		}
 		if err := fsutil.WriteBytes(conf, 0o644, []byte(text)); err != nil {
 			return nil, err
 		}
@@ -113,18 +135,28 @@ func tryUserXattr(dir string) error {
 
 // Open opens a repository. The error is [ostree.ErrNotFound] when there is none.
 func Open(path string) (*Repo, error) {
-	b, err := os.ReadFile(filepath.Join(path, "config"))
+	f, err := readKeyFile(filepath.Join(path, "config"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("repository %s: %w", path, ostree.ErrNotFound)
 	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("repository %s: %w", path, err)
 	}
-	r := &Repo{path: path, config: parseConfig(string(b))}
+	r := &Repo{path: path, keys: f, config: flatten(f)}
 	if err := r.configure(); err != nil {
 		return nil, fmt.Errorf("repository %s: config: %w", path, err)
 	}
 	return r, nil
+}
+
+// OpenSystem opens the repository of the system whose root is given. Its remotes are
+// also those of etc/ostree/remotes.d.
+func OpenSystem(root string) (*Repo, error) {
+	r, err := Open(filepath.Join(root, "ostree/repo"))
+	if err == nil {
+		r.system = root
+	}
+	return r, err
 }
 
 // configure takes over what the configuration says.
