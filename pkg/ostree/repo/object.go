@@ -173,16 +173,6 @@ func (r *Repo) readDirMeta(c ostree.Checksum) (*ostree.DirMeta, error) {
 	return dm, objectError(ostree.TypeDirMeta, c, err)
 }
 
-// partial tells whether a commit is marked as one that may lack objects: a pull that
-// is not finished, or one of a part of the tree. found is set when fsck made the mark.
-func (r *Repo) partial(c ostree.Checksum) (marked, found bool, err error) {
-	b, err := os.ReadFile(r.file("state", c.String()+".commitpartial"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, false, nil
-	}
-	return err == nil, string(b) == "f", err
-}
-
 // Commits lists the commit objects of the repository, sorted.
 func (r *Repo) Commits() ([]ostree.Checksum, error) {
 	var out []ostree.Checksum

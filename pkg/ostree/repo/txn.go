@@ -129,7 +129,7 @@ func (t *Txn) Commit(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if err := t.publish(); err != nil {
+	if err := t.publish(slices.Collect(maps.Keys(t.staged))); err != nil {
 		return fmt.Errorf("repository %s: %w", t.r.path, err)
 	}
 	for _, name := range refs {
@@ -156,17 +156,18 @@ func (t *Txn) checkRef(name string) error {
 	return nil
 }
 
-// publish syncs the staged objects and renames them into place: what commits lead to
+// publish syncs staged objects and renames them into place: what commits lead to
 // before commits, so that no commit is ever without its objects.
-func (t *Txn) publish() error {
-	if len(t.staged) == 0 {
+func (t *Txn) publish(names []string) error {
+	if len(names) == 0 {
 		return nil
 	}
 	if err := t.r.sync(); err != nil {
 		return err
 	}
 	var dirs []string
-	for _, name := range slices.SortedFunc(maps.Keys(t.staged), publishOrder) {
+	slices.SortFunc(names, publishOrder)
+	for _, name := range names {
 		if dir := name[:2]; !slices.Contains(dirs, dir) {
 			if err := os.Mkdir(t.r.file("objects", dir), 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
 				return err
@@ -183,10 +184,12 @@ func (t *Txn) publish() error {
 // publishOrder sorts commits behind all other objects, and detached metadata before
 // them, so that a commit does not appear without its signatures.
 func publishOrder(a, b string) int {
-	rank := func(name string) int {
-		return slices.Index([]string{".commitmeta", ".commit"}, filepath.Ext(name))
-	}
-	return cmp.Or(cmp.Compare(rank(a), rank(b)), strings.Compare(a, b))
+	return cmp.Or(cmp.Compare(publishRank(a), publishRank(b)), strings.Compare(a, b))
+}
+
+// publishRank is negative for objects that commits lead to.
+func publishRank(name string) int {
+	return slices.Index([]string{".commitmeta", ".commit"}, filepath.Ext(name))
 }
 
 // publishOne renames one object into place. An object that is there already stays,

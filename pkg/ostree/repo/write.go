@@ -7,8 +7,6 @@ import (
 	"hash"
 	"io"
 	"os"
-	"path/filepath"
-	"strconv"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -35,13 +33,10 @@ func get(p *sync.Pool, size int) *[]byte {
 
 // create makes a temporary file in the staging folder.
 func (t *Txn) create() (*os.File, error) {
-	t.mu.Lock()
-	ended := t.ended
-	t.mu.Unlock()
-	if ended {
-		return nil, errEnded
+	name, err := t.newName()
+	if err != nil {
+		return nil, err
 	}
-	name := filepath.Join(t.staging.dir, "new-"+strconv.FormatInt(t.names.Add(1), 10))
 	return os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 }
 
