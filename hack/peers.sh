@@ -14,6 +14,7 @@ for tool in "${!package[@]}"; do
 	command -v "$tool" >/dev/null || missing+=("${package[$tool]}")
 done
 [ -e /usr/libexec/installed-tests/libostree ] || missing+=(ostree-tests)
+/usr/bin/python3 -c 'import gi' 2>/dev/null || missing+=(python3 python3-gi)
 [ -e /usr/share/OVMF/OVMF_CODE_4M.fd ] || missing+=(ovmf)
 [ -e /usr/lib/grub/i386-pc ] || missing+=(grub-pc-bin)
 [ -e /usr/lib/grub/x86_64-efi ] || missing+=(grub-efi-amd64-bin)

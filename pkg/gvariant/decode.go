@@ -12,20 +12,34 @@ import (
 // Decode returns the value that b holds as type t. Byte strings in the result are
 // parts of b. Bytes that are not in normal form are refused.
 //
-// Every error wraps [ErrMalformed].
+// Every error wraps [ErrMalformed]: as [ErrNotNormal] when it is for the bytes, alone
+// when t is no type or the value is larger than what is read.
 func Decode(t string, b []byte) (any, error) {
 	p, err := parseType(t)
 	if err != nil {
 		return nil, err
 	}
-	return decode(p, b, 0)
+	d := decoder{left: min(MaxValues, valuesPerByte*len(b)+1024)}
+	return d.value(p, b, 0)
 }
 
-func bad(t *typ, why string) error { return fmt.Errorf("%q: %s: %w", t.text, why, ErrMalformed) }
+// valuesPerByte is more than what any type needs whose tuples are not there for their
+// brackets alone.
+const valuesPerByte = 10
 
-func decode(t *typ, b []byte, depth int) (any, error) {
+// decoder counts the values that may still be made.
+type decoder struct{ left int }
+
+func bad(t *typ, why string) error { return fmt.Errorf("%q: %s: %w", t.text, why, ErrNotNormal) }
+
+func tooLarge(t *typ, why string) error { return fmt.Errorf("%q: %s: %w", t.text, why, ErrMalformed) }
+
+func (d *decoder) value(t *typ, b []byte, depth int) (any, error) {
 	if depth > maxDepth {
-		return nil, bad(t, "nested too deep")
+		return nil, tooLarge(t, "nested too deep")
+	}
+	if d.left--; d.left < 0 {
+		return nil, tooLarge(t, "too many values")
 	}
 	if t.size > 0 && len(b) != t.size {
 		return nil, bad(t, fmt.Sprintf("%d bytes, want %d", len(b), t.size))
@@ -41,15 +55,15 @@ func decode(t *typ, b []byte, depth int) (any, error) {
 		}
 		return s, nil
 	case 'v':
-		return decodeVariant(t, b, depth)
+		return d.variant(t, b, depth)
 	case 'm':
-		return decodeMaybe(t, b, depth)
+		return d.maybe(t, b, depth)
 	case 'a':
-		return decodeArray(t, b, depth)
+		return d.array(t, b, depth)
 	case '(':
-		return decodeMembers(t, b, depth)
+		return d.members(t, b, depth)
 	case '{':
-		m, err := decodeMembers(t, b, depth)
+		m, err := d.members(t, b, depth)
 		if err != nil {
 			return nil, err
 		}
@@ -90,8 +104,8 @@ func validPath(s string) bool {
 }
 
 func validSignature(s string) bool {
-	if len(s) > 255 {
-		return false
+	if len(s) > MaxType || strings.ContainsRune(s, 'm') {
+		return false // GLib knows no maybe in them, as D-Bus has none
 	}
 	for s != "" {
 		_, rest, err := parsePrefix(s, 0)
@@ -117,9 +131,9 @@ func decodeFixed(t *typ, b []byte) (any, error) {
 		return int16(le.Uint16(b)), nil
 	case 'q':
 		return le.Uint16(b), nil
-	case 'i':
+	case 'i', 'h':
 		return int32(le.Uint32(b)), nil
-	case 'u', 'h':
+	case 'u':
 		return le.Uint32(b), nil
 	case 'x':
 		return int64(le.Uint64(b)), nil
@@ -129,23 +143,23 @@ func decodeFixed(t *typ, b []byte) (any, error) {
 	return math.Float64frombits(le.Uint64(b)), nil
 }
 
-func decodeVariant(t *typ, b []byte, depth int) (any, error) {
+func (d *decoder) variant(t *typ, b []byte, depth int) (any, error) {
 	i := bytes.LastIndexByte(b, 0)
 	if i < 0 {
 		return nil, bad(t, "no type")
 	}
 	inner, err := parseType(string(b[i+1:]))
 	if err != nil {
-		return nil, err
+		return nil, bad(t, fmt.Sprintf("%.100q is no type", b[i+1:]))
 	}
-	v, err := decode(inner, b[:i], depth+1)
+	v, err := d.value(inner, b[:i], depth+1)
 	if err != nil {
 		return nil, err
 	}
 	return Variant{inner.text, v}, nil
 }
 
-func decodeMaybe(t *typ, b []byte, depth int) (any, error) {
+func (d *decoder) maybe(t *typ, b []byte, depth int) (any, error) {
 	if len(b) == 0 {
 		return nil, nil
 	}
@@ -155,14 +169,14 @@ func decodeMaybe(t *typ, b []byte, depth int) (any, error) {
 		}
 		b = b[:len(b)-1]
 	}
-	v, err := decode(t.children[0], b, depth+1)
+	v, err := d.value(t.children[0], b, depth+1)
 	if err != nil {
 		return nil, err
 	}
 	return Just{v}, nil
 }
 
-func decodeArray(t *typ, b []byte, depth int) (any, error) {
+func (d *decoder) array(t *typ, b []byte, depth int) (any, error) {
 	c := t.children[0]
 	switch {
 	case c.code == 'y':
@@ -170,7 +184,7 @@ func decodeArray(t *typ, b []byte, depth int) (any, error) {
 	case len(b) == 0:
 		return []any{}, nil
 	case c.size > 0:
-		return decodeFixedArray(t, b, depth)
+		return d.fixedArray(t, b, depth)
 	}
 	w := offsetWidth(len(b))
 	last := readOffset(b, len(b)-w, w)
@@ -181,11 +195,14 @@ func decodeArray(t *typ, b []byte, depth int) (any, error) {
 	if widthFor(last, n) != w {
 		return nil, bad(t, "framing offsets are wider than needed")
 	}
+	if n > d.left {
+		return nil, tooLarge(t, "too many values")
+	}
 	out := make([]any, 0, n)
 	at := 0
 	for i := range n {
 		end := readOffset(b, last+i*w, w)
-		v, err := child(t, c, b[:last], at, end, depth)
+		v, err := d.child(t, c, b[:last], at, end, depth)
 		if err != nil {
 			return nil, err
 		}
@@ -194,14 +211,17 @@ func decodeArray(t *typ, b []byte, depth int) (any, error) {
 	return out, nil
 }
 
-func decodeFixedArray(t *typ, b []byte, depth int) (any, error) {
+func (d *decoder) fixedArray(t *typ, b []byte, depth int) (any, error) {
 	c := t.children[0]
 	if len(b)%c.size != 0 {
 		return nil, bad(t, "size is no multiple of the element's")
 	}
+	if len(b)/c.size > d.left {
+		return nil, tooLarge(t, "too many values")
+	}
 	out := make([]any, 0, len(b)/c.size)
 	for ; len(b) > 0; b = b[c.size:] {
-		v, err := decode(c, b[:c.size], depth+1)
+		v, err := d.value(c, b[:c.size], depth+1)
 		if err != nil {
 			return nil, err
 		}
@@ -212,7 +232,7 @@ func decodeFixedArray(t *typ, b []byte, depth int) (any, error) {
 
 // child decodes the value of type c that begins at the next aligned place behind at
 // and ends at end.
-func child(t, c *typ, b []byte, at, end, depth int) (any, error) {
+func (d *decoder) child(t, c *typ, b []byte, at, end, depth int) (any, error) {
 	start := alignUp(at, c.align)
 	if start > end || end > len(b) {
 		return nil, bad(t, "framing offset is out of range")
@@ -222,10 +242,10 @@ func child(t, c *typ, b []byte, at, end, depth int) (any, error) {
 			return nil, bad(t, "padding is not zero")
 		}
 	}
-	return decode(c, b[start:end], depth+1)
+	return d.value(c, b[start:end], depth+1)
 }
 
-func decodeMembers(t *typ, b []byte, depth int) (Tuple, error) {
+func (d *decoder) members(t *typ, b []byte, depth int) (Tuple, error) {
 	if len(t.children) == 0 {
 		if b[0] != 0 {
 			return nil, bad(t, "empty tuple is not zero")
@@ -256,7 +276,7 @@ func decodeMembers(t *typ, b []byte, depth int) (Tuple, error) {
 			end = readOffset(b, next, w)
 			next -= w
 		}
-		v, err := child(t, c, b[:body], at, end, depth)
+		v, err := d.child(t, c, b[:body], at, end, depth)
 		if err != nil {
 			return nil, err
 		}

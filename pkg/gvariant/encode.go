@@ -103,12 +103,12 @@ func (e *encoder) fixed(t *typ, v any) error {
 			return nil
 		}
 	case int32:
-		if t.code == 'i' {
+		if t.code == 'i' || t.code == 'h' {
 			e.out = le.AppendUint32(e.out, uint32(x))
 			return nil
 		}
 	case uint32:
-		if t.code == 'u' || t.code == 'h' {
+		if t.code == 'u' {
 			e.out = le.AppendUint32(e.out, x)
 			return nil
 		}

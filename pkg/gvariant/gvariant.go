@@ -1,5 +1,6 @@
 // Package gvariant turns GVariant bytes into Go values and back, in normal form
-// only: the bytes that the canonical writer makes.
+// only: the bytes that the canonical writer makes. It also reads and writes the text
+// form, as people type it: <uint32 5>.
 //
 // # Format
 //
@@ -19,15 +20,28 @@
 //
 // # Go values
 //
-//	y byte · b bool · n int16 · q uint16 · i int32 · u, h uint32 · x int64 · t uint64
+//	y byte · b bool · n int16 · q uint16 · i, h int32 · u uint32 · x int64 · t uint64
 //	d float64 · s o g string · v Variant · ay []byte · other aT []any · tuple Tuple
 //	{KV} Entry · mT nil or Just
 //
+// # Text
+//
+// [Variant.Text] writes what GLib's g_variant_print does, [ParseText] reads what
+// g_variant_parse does:
+//
+//	true · 5 · 0x1f · 0.5 · -inf · 'text' · "text" · b'bytes with a NUL behind'
+//	[1, 2] · (1, 'a') · (1,) · {'key': 1} · {'key', 1} for one entry · <1> for a variant
+//	nothing · just 1
+//	uint32 5 · objectpath '/a' · @a{sv} {}     the type said, by name or as a string
+//
+// A type that is not said is found from the value: all elements of an array have one;
+// numbers are i, or d with a point or an exponent; text is s.
+//
 // # Hostile input
 //
-// Decode checks every length before it allocates, follows at most 64 levels of
-// containers and variants, and its result takes memory in proportion to the input:
-// some 50 bytes for each byte in the worst case, an array of empty tuples.
+// Decode checks every length before it allocates, follows at most 128 levels of
+// containers and variants (as GLib), and makes at most [MaxValues] values and no more
+// than some ten for each byte, so that a type like a((((())))) is no bomb.
 //
 // Source: the GVariant specification of GLib; see docs/FORMATS.md.
 package gvariant
@@ -37,9 +51,10 @@ import (
 	"fmt"
 )
 
-// Errors that [Decode] and [Encode] wrap.
+// What a caller can tell apart with errors.Is.
 var (
-	ErrMalformed = errors.New("GVariant is malformed")
+	ErrMalformed = errors.New("GVariant is malformed")                // nothing to be read from it
+	ErrNotNormal = fmt.Errorf("not in normal form: %w", ErrMalformed) // bytes that the canonical writer would not make
 	ErrType      = errors.New("value does not fit its GVariant type")
 )
 
@@ -60,131 +75,10 @@ type Just struct{ Value any }
 
 // maxDepth bounds how deep types and variants nest, in what is read and in what is
 // written.
-const maxDepth = 64
+const maxDepth = 128
 
 // MaxType is the longest type string, in bytes, that is accepted.
 const MaxType = 1 << 16
 
-// typ is a parsed type string.
-type typ struct {
-	code     byte // '(' for tuples, '{' for entries
-	text     string
-	children []*typ
-	align    int
-	size     int // bytes of a fixed-size type; 0: not fixed
-}
-
-// parseType reads a complete type string.
-func parseType(s string) (*typ, error) {
-	if len(s) > MaxType {
-		return nil, fmt.Errorf("type of %d bytes, at most %d are allowed: %w", len(s), MaxType, ErrMalformed)
-	}
-	t, rest, err := parsePrefix(s, 0)
-	if err != nil {
-		return nil, err
-	}
-	if rest != "" {
-		return nil, fmt.Errorf("type %q: %q is left over: %w", s, rest, ErrMalformed)
-	}
-	return t, nil
-}
-
-var basic = map[byte]struct{ align, size int }{
-	'y': {1, 1}, 'b': {1, 1}, 'n': {2, 2}, 'q': {2, 2}, 'i': {4, 4}, 'u': {4, 4}, 'h': {4, 4},
-	'x': {8, 8}, 't': {8, 8}, 'd': {8, 8}, 's': {1, 0}, 'o': {1, 0}, 'g': {1, 0}, 'v': {8, 0},
-}
-
-// isBasic tells whether a type can be the key of a dictionary entry.
-func (t *typ) isBasic() bool {
-	_, ok := basic[t.code]
-	return ok && t.code != 'v'
-}
-
-func parsePrefix(s string, depth int) (*typ, string, error) {
-	if s == "" || depth > maxDepth {
-		return nil, "", fmt.Errorf("type %q: %w", s, ErrMalformed)
-	}
-	if b, ok := basic[s[0]]; ok {
-		return &typ{code: s[0], text: s[:1], align: b.align, size: b.size}, s[1:], nil
-	}
-	switch s[0] {
-	case 'a', 'm':
-		c, rest, err := parsePrefix(s[1:], depth+1)
-		if err != nil {
-			return nil, "", err
-		}
-		return &typ{code: s[0], text: s[:len(s)-len(rest)], children: []*typ{c}, align: c.align}, rest, nil
-	case '(', '{':
-		return parseMembers(s, depth)
-	}
-	return nil, "", fmt.Errorf("type %q: %w", s, ErrMalformed)
-}
-
-func parseMembers(s string, depth int) (*typ, string, error) {
-	t := &typ{code: s[0], align: 1}
-	end := byte(')')
-	if s[0] == '{' {
-		end = '}'
-	}
-	rest := s[1:]
-	for rest != "" && rest[0] != end {
-		c, r, err := parsePrefix(rest, depth+1)
-		if err != nil {
-			return nil, "", err
-		}
-		t.children, rest = append(t.children, c), r
-		t.align = max(t.align, c.align)
-	}
-	if rest == "" {
-		return nil, "", fmt.Errorf("type %q does not end: %w", s, ErrMalformed)
-	}
-	if end == '}' && (len(t.children) != 2 || !t.children[0].isBasic()) {
-		return nil, "", fmt.Errorf("type %q: a dictionary entry has a basic key and a value: %w", s, ErrMalformed)
-	}
-	t.text = s[:len(s)-len(rest)+1]
-	t.size = fixedSize(t)
-	return t, rest[1:], nil
-}
-
-// fixedSize is the size of a tuple all of whose members are fixed, else 0.
-func fixedSize(t *typ) int {
-	if len(t.children) == 0 {
-		return 1
-	}
-	n := 0
-	for _, c := range t.children {
-		if c.size == 0 {
-			return 0
-		}
-		n = alignUp(n, c.align) + c.size
-	}
-	return alignUp(n, t.align)
-}
-
-func alignUp(n, align int) int { return (n + align - 1) &^ (align - 1) }
-
-// offsetWidth is the width of framing offsets of a container of size bytes, the
-// offsets included.
-func offsetWidth(size int) int {
-	switch {
-	case size == 0:
-		return 0
-	case size <= 0xff:
-		return 1
-	case size <= 0xffff:
-		return 2
-	case uint64(size) <= 0xffffffff:
-		return 4
-	}
-	return 8
-}
-
-// widthFor is the width that a container of body bytes and n offsets gets.
-func widthFor(body, n int) int {
-	for _, w := range []int{1, 2, 4} {
-		if offsetWidth(body+n*w) <= w {
-			return w
-		}
-	}
-	return 8
-}
+// MaxValues is how many values, those in containers counted too, Decode makes at most.
+const MaxValues = 1 << 24

@@ -90,31 +90,49 @@ func TestNotNormal(t *testing.T) {
 		"wide offsets":           {"(ss)", "6100 6200 0200"},
 		"type of variant":        {"v", "6c00"},
 		"left over":              {"(ays)", "61 6200 7a7a 01"},
-		"dictionary key":         {"{vs}", "00"},
-		"dictionary key, tuple":  {"{()y}", "0000"},
 		"object path":            {"o", "612f6200"},
 		"object path, empty":     {"o", "2f2f6200"},
 		"signature":              {"g", "617a00"},
 		"array of halves":        {"aq", "010203"},
 		"maybe without its zero": {"ms", "610001"},
 		"length of 63 bits":      {"as", strings.Repeat("00", 300) + "ffff"},
-		"type that does not end": {"(s", "00"},
+		"type of variant, deep":  {"v", "0000" + strings.Repeat("61", 200) + "79"},
+		"maybe in a signature":   {"g", "6d7900"},
 	} {
-		if v, err := gvariant.Decode(tc.typ, unhex(t, tc.hex)); !errors.Is(err, gvariant.ErrMalformed) {
-			t.Errorf("%s: Decode = %#v, %v, want ErrMalformed", name, v, err)
+		if v, err := gvariant.Decode(tc.typ, unhex(t, tc.hex)); !errors.Is(err, gvariant.ErrNotNormal) {
+			t.Errorf("%s: Decode = %#v, %v, want ErrNotNormal", name, v, err)
 		}
 	}
-	if _, err := gvariant.Decode(strings.Repeat("a", 1000)+"y", nil); !errors.Is(err, gvariant.ErrMalformed) {
-		t.Errorf("deep type: %v, want ErrMalformed", err)
-	}
-	// Variants in variants: the type is short, the value is deep.
-	deep := bytes.Repeat([]byte("\x00v"), 1000)
-	if _, err := gvariant.Decode("v", deep); !errors.Is(err, gvariant.ErrMalformed) {
-		t.Errorf("deep variant: %v, want ErrMalformed", err)
-	}
 	long := strings.Repeat("(y)", gvariant.MaxType)
-	if _, err := gvariant.Decode("v", []byte("\x00("+long+")")); !errors.Is(err, gvariant.ErrMalformed) {
-		t.Errorf("long type: %v, want ErrMalformed", err)
+	if _, err := gvariant.Decode("v", []byte("\x00("+long+")")); !errors.Is(err, gvariant.ErrNotNormal) {
+		t.Errorf("long type: %v, want ErrNotNormal", err)
+	}
+}
+
+// What is refused though its bytes may be in normal form: types that are none, and
+// values that would cost too much.
+func TestRefused(t *testing.T) {
+	flat := "a" + strings.Repeat("(", 100) + strings.Repeat(")", 100)
+	for name, tc := range map[string]struct {
+		typ string
+		in  []byte
+	}{
+		"type that does not end":     {"(s", nil},
+		"dictionary key":             {"{vs}", make([]byte, 1)},
+		"dictionary key, tuple":      {"{()y}", make([]byte, 2)},
+		"deep type":                  {strings.Repeat("a", 1000) + "y", nil},
+		"variants in variants":       {"v", bytes.Repeat([]byte("\x00v"), 1000)},
+		"nested tuples, in bytes":    {flat, make([]byte, 1000)},
+		"nested tuples, empty":       {"a" + strings.Repeat("(", 100) + "as" + strings.Repeat(")", 100), bytes.Repeat([]byte{0}, 200)},
+		"more values than MaxValues": {"ab", make([]byte, gvariant.MaxValues+1)},
+	} {
+		v, err := gvariant.Decode(tc.typ, tc.in)
+		if v != nil || !errors.Is(err, gvariant.ErrMalformed) || errors.Is(err, gvariant.ErrNotNormal) {
+			t.Errorf("%s: Decode = %T, %v, want ErrMalformed alone", name, v, err)
+		}
+	}
+	if _, err := gvariant.Decode(flat, make([]byte, 5)); err != nil {
+		t.Errorf("five nested tuples: %v", err)
 	}
 }
 
@@ -132,7 +150,7 @@ func TestEncodeMisfit(t *testing.T) {
 		value any
 	}{
 		"number as string": {"s", uint32(1)}, "string with NUL": {"s", "a\x00b"}, "too few members": {"(ss)", gvariant.Tuple{"a"}},
-		"path that is none": {"o", "a"}, "nil as a number": {"u", nil}, "deep variant": {"v", nest(100)},
+		"path that is none": {"o", "a"}, "nil as a number": {"u", nil}, "deep variant": {"v", nest(200)},
 	} {
 		if _, err := gvariant.Encode(tc.typ, tc.value); !errors.Is(err, gvariant.ErrType) {
 			t.Errorf("%s: %v, want ErrType", name, err)
