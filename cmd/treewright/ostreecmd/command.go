@@ -36,8 +36,8 @@ func newGroup(name, summary string, sub ...*command) *command {
 // commands are those of ostree, in the order that help has them.
 func commands() []*command {
 	return []*command{
-		checkoutCommand(), commitCommand(), fsckCommand(), initCommand(), logCommand(), lsCommand(),
-		refsCommand(), revParseCommand(), showCommand(), summaryCommand(),
+		checkoutCommand(), commitCommand(), configCommand(), fsckCommand(), initCommand(), logCommand(), lsCommand(),
+		refsCommand(), remoteCommand(), revParseCommand(), showCommand(), summaryCommand(),
 	}
 }
 

@@ -64,7 +64,19 @@ func isRepo(dir string) bool {
 // open opens the repository.
 func (e *env) open() (*repo.Repo, error) {
 	at := e.where()
+	if at == systemRepo {
+		return openSystem("/")
+	}
 	r, err := repo.Open(at)
+	if err != nil {
+		return nil, fmt.Errorf("opening repo: %w", err)
+	}
+	return r, nil
+}
+
+// openSystem opens the repository of the system whose root is given.
+func openSystem(root string) (*repo.Repo, error) {
+	r, err := repo.OpenSystem(root)
 	if err != nil {
 		return nil, fmt.Errorf("opening repo: %w", err)
 	}

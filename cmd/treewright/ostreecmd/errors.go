@@ -3,5 +3,10 @@ package ostreecmd
 // sentence is an error in the words of stock ostree, which scripts look for, where it
 // has words of its own.
 func sentence(err error) string {
+	for _, words := range []func(error) string{configSentence, remoteSentence} {
+		if s := words(err); s != "" {
+			return s
+		}
+	}
 	return err.Error()
 }
