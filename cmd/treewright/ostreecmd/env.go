@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/treewright/treewright/pkg/ostree"
 	"github.com/treewright/treewright/pkg/ostree/repo"
 )
 
@@ -81,6 +82,19 @@ func openSystem(root string) (*repo.Repo, error) {
 		return nil, fmt.Errorf("opening repo: %w", err)
 	}
 	return r, nil
+}
+
+// commit opens the repository and resolves the first argument.
+func (e *env) commit() (*repo.Repo, ostree.Checksum, error) {
+	r, err := e.open()
+	if err != nil {
+		return nil, ostree.Checksum{}, err
+	}
+	if len(e.args) == 0 {
+		return nil, ostree.Checksum{}, usagef("A revision is required")
+	}
+	sum, err := r.Resolve(e.args[0])
+	return r, sum, err
 }
 
 // printf writes to standard output.

@@ -33,7 +33,7 @@ func (r *Repo) objectPath(t ostree.ObjectType, c ostree.Checksum) string {
 	return r.file("objects", r.objectName(t, c))
 }
 
-// objectError names the object, and gives a missing file and malformed bytes the
+// objectError names the object by an [*ObjectError], and gives a missing file and malformed bytes the
 // sentinels of package ostree.
 func objectError(t ostree.ObjectType, c ostree.Checksum, err error) error {
 	switch {
@@ -44,8 +44,18 @@ func objectError(t ostree.ObjectType, c ostree.Checksum, err error) error {
 	case errors.Is(err, ostree.ErrMalformed) && !errors.Is(err, ostree.ErrCorrupt):
 		err = malformed{err}
 	}
-	return fmt.Errorf("object %s: %w", Object{t, c}, err)
+	return &ObjectError{Object{t, c}, err}
 }
+
+// ObjectError tells which object could not be had.
+type ObjectError struct {
+	Object Object
+	Err    error
+}
+
+func (e *ObjectError) Error() string { return fmt.Sprintf("object %s: %v", e.Object, e.Err) }
+
+func (e *ObjectError) Unwrap() error { return e.Err }
 
 // malformed is an object of the repository that cannot be read: it is corrupt, too.
 type malformed struct{ error }
