@@ -28,9 +28,8 @@ func (p *pool) best(ids []int) []int {
 		ids = slices.DeleteFunc(ids, func(id int) bool { return p.pkgs[id].Repo.Priority != p.pkgs[prio].Repo.Priority })
 	}
 	if len(ids) > 1 {
-		arch := slices.MinFunc(ids, func(a, b int) int { return cmp.Compare(p.class[a], p.class[b]) })
-		class := p.class[arch]
-		ids = slices.DeleteFunc(ids, func(id int) bool { return p.class[id] != class })
+		class := p.bestClass(ids)
+		ids = slices.DeleteFunc(ids, func(id int) bool { return p.inferior(id, class) })
 	}
 	if len(ids) > 1 {
 		ids = p.newest(ids)
@@ -39,23 +38,36 @@ func (p *pool) best(ids []int) []int {
 }
 
 // newest sorts by name, keeps the highest version of each, and drops those that
-// another one obsoletes.
+// another one obsoletes. Of two with the same version the better architecture wins,
+// noarch left aside, then the cheaper repository, then the one that came first.
 func (p *pool) newest(ids []int) []int {
 	slices.SortStableFunc(ids, func(a, b int) int {
 		x, y := p.pkgs[a], p.pkgs[b]
-		return cmp.Or(strings.Compare(x.NEVRA.Name, y.NEVRA.Name), nevra.Compare(y.NEVRA.EVR, x.NEVRA.EVR),
-			cmp.Compare(p.class[a], p.class[b]), cmp.Compare(x.Repo.Cost, y.Repo.Cost), cmp.Compare(a, b))
+		arch := 0
+		if p.class[a] != 0 && p.class[b] != 0 {
+			arch = cmp.Compare(p.class[a], p.class[b])
+		}
+		return cmp.Or(strings.Compare(x.NEVRA.Name, y.NEVRA.Name), arch, cmp.Compare(x.Repo.Cost, y.Repo.Cost), cmp.Compare(a, b))
 	})
-	ids = slices.CompactFunc(ids, func(a, b int) bool { return p.pkgs[a].NEVRA.Name == p.pkgs[b].NEVRA.Name })
+	best := ids[:0]
+	for _, id := range ids {
+		last := len(best) - 1
+		switch {
+		case last < 0 || p.pkgs[best[last]].NEVRA.Name != p.pkgs[id].NEVRA.Name:
+			best = append(best, id)
+		case nevra.Compare(p.pkgs[best[last]].NEVRA.EVR, p.pkgs[id].NEVRA.EVR) < 0:
+			best[last] = id
+		}
+	}
 	var out []int
-	for _, a := range ids {
-		gone := slices.ContainsFunc(ids, func(b int) bool { return a != b && p.obsoletes(b, a) && !p.obsoletes(a, b) })
+	for _, a := range best {
+		gone := slices.ContainsFunc(best, func(b int) bool { return a != b && p.obsoletes(b, a) && !p.obsoletes(a, b) })
 		if !gone {
 			out = append(out, a)
 		}
 	}
 	if len(out) == 0 {
-		return ids
+		return best
 	}
 	return out
 }
@@ -71,7 +83,7 @@ func (p *pool) obsoletes(a, b int) bool {
 // supplement the chosen ones.
 func (p *pool) recommended(s *search, ids []int) (out []int) {
 	for _, id := range ids {
-		if s.anyInstalled(s.weakly().recommendedBy[id]) || s.supplementing(id) {
+		if s.isRecommended(id) {
 			out = append(out, id)
 		}
 	}
@@ -115,40 +127,58 @@ func boolCompare(a, b bool) int {
 	return -1
 }
 
-// hasNewer tells whether the pool has a newer version of a package.
+// hasNewer tells whether the pool has the package in a newer version, or in a better
+// repository.
 func (p *pool) hasNewer(id int) bool {
-	return slices.ContainsFunc(p.byName[p.pkgs[id].NEVRA.Name], func(o int) bool {
-		return o != id && p.class[o] <= p.class[id] && nevra.Compare(p.pkgs[o].NEVRA.EVR, p.pkgs[id].NEVRA.EVR) > 0
+	k := p.pkgs[id]
+	return slices.ContainsFunc(p.byName[k.NEVRA.Name], func(o int) bool {
+		q := p.pkgs[o]
+		if o == id || q.NEVRA.Arch != k.NEVRA.Arch {
+			return false
+		}
+		if c := cmp.Compare(q.Repo.Priority, k.Repo.Priority); c != 0 {
+			return c < 0
+		}
+		return nevra.Compare(q.NEVRA.EVR, k.NEVRA.EVR) > 0
 	})
 }
 
-// commonMalus counts, for each candidate, the names that it provides in a lower
-// version than another candidate does.
+// commonMalus adds up, for each candidate, how many higher versions there are of each
+// name that it provides and others do, too.
 func (p *pool) commonMalus(ids []int) map[int]int {
 	type version struct {
-		id  int
-		evr nevra.EVR
+		id   int
+		rel  nevra.Relation
+		less bool
 	}
-	byName := map[string][]version{}
+	var list []version
 	for _, id := range ids {
 		for _, r := range p.pkgs[id].Provides {
-			if r.Flags == nevra.EQ && !looksLikeHash(r.EVR.Version) {
-				byName[r.Name] = append(byName[r.Name], version{id, r.EVR})
+			exact := r.Flags == nevra.EQ && !looksLikeHash(r.EVR)
+			if exact || r.Flags == nevra.LT || r.Flags == nevra.LT|nevra.EQ {
+				list = append(list, version{id, r, r.Flags == nevra.LT})
 			}
 		}
 	}
+	order := func(a, b version) int {
+		return cmp.Or(nevra.Compare(b.rel.EVR, a.rel.EVR), boolCompare(a.less, b.less))
+	}
+	slices.SortStableFunc(list, func(a, b version) int { return cmp.Or(strings.Compare(a.rel.Name, b.rel.Name), order(a, b)) })
 	malus := map[int]int{}
-	for _, list := range byName {
-		for _, a := range list {
-			if slices.ContainsFunc(list, func(b version) bool { return b.id != a.id && nevra.Compare(b.evr, a.evr) > 0 }) {
-				malus[a.id]++
-			}
+	higher := 0
+	for i, v := range list {
+		switch {
+		case i == 0 || list[i-1].rel.Name != v.rel.Name:
+			higher = 0
+		case list[i-1].id != v.id && order(list[i-1], v) < 0:
+			higher++
 		}
+		malus[v.id] += higher
 	}
 	return malus
 }
 
 // looksLikeHash tells versions that have no order.
-func looksLikeHash(v string) bool {
-	return len(v) >= 32 && strings.Trim(v, "0123456789abcdef") == ""
+func looksLikeHash(e nevra.EVR) bool {
+	return e.Epoch == "" && e.Release == "" && len(e.Version) >= 4 && strings.Trim(e.Version, "0123456789abcdef") == ""
 }

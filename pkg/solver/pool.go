@@ -15,7 +15,7 @@ import (
 // and what they provide.
 type pool struct {
 	pkgs     []*repodata.Package // by number; 0 is unused
-	class    []int               // architecture: lower is better; noarch is as good as the best
+	class    []int               // architecture: 0 noarch, 1 the best, and so on
 	color    []int               // 0 noarch, 1 32-bit, 2 64-bit
 	byName   map[string][]int
 	provides map[string][]provider
@@ -65,11 +65,8 @@ func newPool(repos []*repodata.Repo, req *Request) *pool {
 			p.hidden = append(p.hidden, hidden{k, "filtered out by exclude filtering"})
 		}
 		for _, k := range r.Packages {
-			class := slices.Index(list, k.NEVRA.Arch)
-			if k.NEVRA.Arch == "noarch" {
-				class = 0
-			}
-			if class < 0 {
+			class := slices.Index(list, k.NEVRA.Arch) + 1
+			if class == 0 && k.NEVRA.Arch != "noarch" && req.Arch != "" {
 				continue
 			}
 			if why := req.hides(k); why != "" {
@@ -84,7 +81,7 @@ func newPool(repos []*repodata.Repo, req *Request) *pool {
 
 // hides tells why a package is invisible; "" when it is not.
 func (req *Request) hides(k *repodata.Package) string {
-	if slices.Contains(req.Exclude, k.NEVRA.Name) {
+	if slices.ContainsFunc(req.Exclude, func(x string) bool { return excluded(x, k.NEVRA) }) {
 		return "filtered out by exclude filtering"
 	}
 	lock, ok := req.Lock[k.NEVRA.Name]
@@ -95,6 +92,19 @@ func (req *Request) hides(k *repodata.Package) string {
 		return "it is not in the lockfile"
 	}
 	return ""
+}
+
+// excluded tells whether a word of Exclude names a package.
+func excluded(word string, n nevra.NEVRA) bool {
+	if word == n.Name {
+		return true
+	}
+	for _, form := range []string{n.Name, n.Name + "." + n.Arch, n.String()} {
+		if ok, err := path.Match(word, form); ok && err == nil {
+			return true
+		}
+	}
+	return false
 }
 
 func (p *pool) add(k *repodata.Package, class int) {
@@ -115,6 +125,20 @@ func (p *pool) add(k *repodata.Package, class int) {
 		p.files[f.Path] = append(p.files[f.Path], id)
 	}
 }
+
+// bestClass is the best architecture of packages, noarch left aside; 0 when all are.
+func (p *pool) bestClass(ids []int) int {
+	best := 0
+	for _, id := range ids {
+		if c := p.class[id]; c != 0 && (best == 0 || c < best) {
+			best = c
+		}
+	}
+	return best
+}
+
+// inferior tells whether a package is of a worse architecture than best.
+func (p *pool) inferior(id, best int) bool { return p.class[id] > best && best > 0 }
 
 // providers lists the packages that satisfy a plain relation, by number.
 func (p *pool) providers(r nevra.Relation) []int {

@@ -185,12 +185,9 @@ func (rs *ruleSet) sameNames() []rule {
 				ids = append(ids, id)
 			}
 		}
-		best := 1 << 30
-		for _, id := range ids {
-			best = min(best, p.class[id])
-		}
+		best := p.bestClass(ids)
 		for i, a := range ids {
-			if p.class[a] > best && !explicit[a] {
+			if p.inferior(a, best) && !explicit[a] {
 				out = append(out, rule{lits: []lit{lit(-a)}, kind: kindInferiorArch})
 			}
 			for _, b := range ids[i+1:] {
@@ -214,7 +211,7 @@ func (rs *ruleSet) explicitArch() map[int]bool {
 		for _, id := range j.candidates {
 			best = min(best, rs.pool.class[id])
 		}
-		if best > 0 {
+		if best > 1 {
 			for _, id := range j.candidates {
 				out[id] = true
 			}

@@ -25,7 +25,8 @@ type search struct {
 // branch is a choice among several candidates, which may be made again.
 type branch struct {
 	level int   // before the choice
-	rest  []int // candidates that were not taken
+	taken []int // candidates that it was made for, one behind the other
+	rest  []int // those that it was not made for
 }
 
 func newSearch(p *pool, rs *ruleSet, weak bool) *search {
@@ -244,7 +245,7 @@ func (s *search) run(ctx context.Context) error {
 func (s *search) choose(candidates []int) int {
 	best := s.pool.reorder(s, candidates)
 	if len(best) > 1 {
-		s.branches = append(s.branches, branch{s.level(), slices.Clone(best[1:])})
+		s.branches = append(s.branches, branch{s.level(), best[:1:1], slices.Clone(best[1:])})
 	}
 	return s.decide(best[0])
 }
@@ -280,23 +281,22 @@ func (s *search) installJobs() (broken int, again bool) {
 // installDependencies goes round the dependencies until none is open. Those for which
 // policy leaves one candidate are decided when they are met; a choice among several
 // is put off until a whole round has found no such one, and then those that are met
-// are decided, too. again is set when a conflict led back.
+// are decided, too. again is set when a conflict led back behind where it began.
 func (s *search) installDependencies() (broken int, again bool) {
-	first, end := s.rules.nJobs, s.rules.nDeps
-	n := end - first
-	postponed := -1
-	eager := false
-	for i, idle := 0, 0; ; i, idle = i+1, idle+1 {
-		if idle >= n {
+	first, start := s.rules.nJobs, s.level()
+	postponed, eager := -1, false
+	for i, idle := first, 0; ; i, idle = i+1, idle+1 {
+		end := len(s.rules.rules)
+		if idle >= end-first {
 			if eager || postponed < 0 {
 				return -1, false
 			}
 			i, idle, eager = postponed, 0, true
 		}
-		if i >= n {
-			i = 0
+		if i >= end {
+			i = first
 		}
-		c := s.candidates(first + i)
+		c := s.candidates(i)
 		if len(c) == 0 {
 			continue
 		}
@@ -307,31 +307,43 @@ func (s *search) installDependencies() (broken int, again bool) {
 			}
 			continue
 		}
-		level := s.level()
-		if broken := s.choose(c); broken >= 0 || s.level() <= level {
+		if broken := s.choose(c); broken >= 0 || s.level() < start {
 			return broken, true
 		}
 		idle = -1
 	}
 }
 
-// minimise looks for a choice of which another candidate got installed all the same
-// later on, and makes it again with that one.
+// minimise looks for the earliest choice that is better made another way: with a
+// candidate that got installed all the same later on, or, when the one taken is not
+// recommended, with one that is. It makes that choice again.
 func (s *search) minimise() (broken int, again bool) {
 	for _, br := range s.branches {
-		for n, id := range br.rest {
-			if s.value[id] <= br.level {
-				continue
-			}
-			rest := slices.Delete(slices.Clone(br.rest), n, n+1)
-			s.backTo(br.level)
-			if len(rest) > 0 {
-				s.branches = append(s.branches, branch{br.level, rest})
-			}
-			return s.decide(id), true
+		n := slices.IndexFunc(br.rest, func(id int) bool { return s.value[id] > br.level })
+		if n < 0 {
+			n = s.recommendedInstead(br)
 		}
+		if n < 0 {
+			continue
+		}
+		id := br.rest[n]
+		next := branch{br.level, append(slices.Clone(br.taken), id), slices.Delete(slices.Clone(br.rest), n, n+1)}
+		s.backTo(br.level)
+		s.branches = append(s.branches, next)
+		return s.decide(id), true
 	}
 	return -1, false
+}
+
+// recommendedInstead is the place of a candidate that is recommended and was not
+// taken, when the one taken is not; -1 if there is none.
+func (s *search) recommendedInstead(br branch) int {
+	n := slices.IndexFunc(br.rest, s.isRecommended)
+	plain := func(id int) bool { return s.value[id] == br.level+1 && !s.isRecommended(id) }
+	if n < 0 || !slices.ContainsFunc(br.taken, plain) {
+		return -1
+	}
+	return n
 }
 
 // installed lists the chosen packages by number.

@@ -27,11 +27,11 @@ import (
 type Request struct {
 	Install  []string
 	FromRepo []FromRepo      // words that one repository must satisfy
-	Exclude  []string        // names that are invisible
+	Exclude  []string        // what is invisible: NAME, NAME.ARCH, NEVRA, or a glob of one
 	Lock     map[string]Lock // by package name: other versions are invisible
 	Strict   bool            // packages without a lock are invisible
 	Weak     bool            // install what chosen packages recommend
-	Arch     string          // basearch
+	Arch     string          // basearch; empty: all are as good as each other
 
 	// Files is called, at most once, with paths that are required and that no package
 	// is known to have; it may add to the packages' Files. nil: nothing is known.

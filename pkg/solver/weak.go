@@ -55,58 +55,62 @@ func index(m map[int][]int, by int, clauses [][]lit) {
 // each name the best there is when the round begins. again is set when anything was
 // decided; broken is a rule broken at level 1, or -1.
 func (s *search) installWeak() (broken int, again bool) {
-	for _, id := range s.pool.bestOfEach(s.supplements()) {
-		if s.value[id] != 0 || !s.supplementing(id) {
+	supplements := s.supplements()
+	open := append(s.recommendedOpen(), supplements...)
+	slices.Sort(open)
+	open = slices.Compact(open)
+	switch len(open) {
+	case 0:
+		return -1, false
+	case 1:
+		return s.decide(open[0]), true
+	}
+	best := map[int]bool{}
+	for _, id := range s.pool.best(open) {
+		best[id] = true
+	}
+	chosen := len(s.trail)
+	supplements = slices.DeleteFunc(supplements, func(id int) bool { return !best[id] })
+	for _, id := range s.pool.reorder(s, supplements) {
+		if s.value[id] != 0 {
 			continue
 		}
 		level := s.level()
 		if broken := s.decide(id); broken >= 0 || s.level() <= level {
 			return broken, true
 		}
-		again = true
 	}
-	return s.installRecommended(again)
+	return s.installRecommended(slices.Clone(s.trail[:chosen]), best), true
 }
 
-// installRecommended goes through the chosen packages in the order in which they were
-// chosen. Of one package the recommendations that one package can satisfy come before
-// those that leave a choice, which one of the others may settle.
-func (s *search) installRecommended(again bool) (int, bool) {
-	best := map[int]bool{}
-	for _, id := range s.pool.bestOfEach(s.recommendedOpen()) {
-		best[id] = true
-	}
-	if len(best) == 0 {
-		return -1, again
-	}
-	for _, l := range slices.Clone(s.trail) {
+// installRecommended goes through packages in the order in which they were chosen,
+// and installs what they recommend and best has.
+func (s *search) installRecommended(chosen []lit, best map[int]bool) (broken int) {
+	for _, l := range chosen {
 		if l < 0 {
 			continue
 		}
-		for _, several := range []bool{false, true} {
-			for _, clause := range s.weakly().recommends[int(l)] {
-				open := slices.DeleteFunc(s.openOf(clause), func(id int) bool { return !best[id] })
-				if len(open) > 1 {
-					open = s.pool.bestOfEach(open)
-				}
-				if len(open) == 0 || (len(open) > 1) != several {
-					continue
-				}
-				level := s.level()
-				if broken := s.choose(open); broken >= 0 || s.level() <= level {
-					return broken, true
-				}
-				again = true
+		for _, clause := range s.weakly().recommends[int(l)] {
+			open := slices.DeleteFunc(s.openOf(clause), func(id int) bool { return !best[id] })
+			if len(open) == 0 {
+				continue
+			}
+			level := s.level()
+			if broken := s.choose(s.pool.filter(s, open)); broken >= 0 || s.level() <= level {
+				return broken
 			}
 		}
 	}
-	return -1, again
+	return -1
 }
 
-// supplements lists the open packages that supplement chosen ones.
+// supplements lists the open packages that supplement chosen ones, but for those of
+// another architecture than the chosen one of the name.
 func (s *search) supplements() (out []int) {
 	for _, id := range s.weakly().supplementing {
-		if s.value[id] == 0 && s.supplementing(id) {
+		k := s.pool.pkgs[id].NEVRA
+		other := func(o int) bool { return s.isInstalled(o) && s.pool.pkgs[o].NEVRA.Arch != k.Arch }
+		if s.value[id] == 0 && s.supplementing(id) && !slices.ContainsFunc(s.pool.byName[k.Name], other) {
 			out = append(out, id)
 		}
 	}
@@ -115,6 +119,11 @@ func (s *search) supplements() (out []int) {
 
 func (s *search) supplementing(id int) bool {
 	return slices.ContainsFunc(s.pool.pkgs[id].Supplements, func(r nevra.Relation) bool { return s.pool.holds(r, s.isInstalled) })
+}
+
+// isRecommended tells whether a chosen package recommends id, or id supplements one.
+func (s *search) isRecommended(id int) bool {
+	return s.anyInstalled(s.weakly().recommendedBy[id]) || s.supplementing(id)
 }
 
 // recommendedOpen lists the open packages of recommendations that are not satisfied.
@@ -142,27 +151,6 @@ func (s *search) openOf(clause []lit) (out []int) {
 		}
 	}
 	return out
-}
-
-// bestOfEach keeps, of packages that have nothing to do with each other, those of the
-// best repository for each name, of the best architecture, and the newest.
-func (p *pool) bestOfEach(ids []int) []int {
-	priority := map[string]int{}
-	class := 1 << 30
-	for _, id := range ids {
-		k := p.pkgs[id]
-		if best, ok := priority[k.NEVRA.Name]; !ok || k.Repo.Priority < best {
-			priority[k.NEVRA.Name] = k.Repo.Priority
-		}
-		class = min(class, p.class[id])
-	}
-	ids = slices.DeleteFunc(ids, func(id int) bool {
-		return p.pkgs[id].Repo.Priority != priority[p.pkgs[id].NEVRA.Name] || p.class[id] != class
-	})
-	if len(ids) < 2 {
-		return ids
-	}
-	return p.newest(ids)
 }
 
 // anyInstalled tells whether one of the packages is chosen.
