@@ -7,7 +7,7 @@ E2E_DIR ?= .e2e
 DEMO_DIR ?= .demo
 
 .DEFAULT_GOAL := help
-.PHONY: build test unit peers lint fuzz bench conformance demo e2e docs golden ci help clean
+.PHONY: build test unit peers lint fuzz fuzz-solver bench conformance demo e2e docs golden ci help clean
 
 build: ## build bin/treewright, one static binary with the same bytes anywhere
 	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN) ./cmd/treewright
@@ -27,6 +27,9 @@ lint: ## gofmt, go vet, import rules
 
 fuzz: ## run each fuzz test for FUZZ_TIME (default 10s)
 	@hack/fuzz.sh $(FUZZ_TIME)
+
+fuzz-solver: peers ## compare CASES random problems with libsolv (default 5000), from FIRST on
+	$(GO) test ./pkg/solver -count 1 -run AgainstLibsolv -v -cases $(or $(CASES),5000) -first-case $(or $(FIRST),1)
 
 bench: peers ## run the benchmarks, with the peer tools measured beside
 	$(GO) test -run '^$$' -bench . -benchmem ./...
@@ -53,4 +56,4 @@ clean: ## remove what the targets made
 	rm -rf bin $(E2E_DIR) $(DEMO_DIR)
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -114,11 +114,17 @@ func tidy(rules []rule) []rule {
 	return slices.CompactFunc(rules, func(a, b rule) bool { return slices.Equal(a.lits, b.lits) })
 }
 
-// of makes the rules of one package and reaches what they name.
+// of makes the rules of one package and reaches what they name, and the same version
+// of a better architecture.
 func (rs *ruleSet) of(id int) []rule {
 	p := rs.pool
 	k := p.pkgs[id]
 	var out []rule
+	for _, o := range p.byName[k.NEVRA.Name] {
+		if p.class[o] > 0 && p.class[o] < p.class[id] && nevra.Compare(p.pkgs[o].NEVRA.EVR, k.NEVRA.EVR) == 0 {
+			rs.reach(o)
+		}
+	}
 	for _, r := range k.Requires {
 		if strings.HasPrefix(r.Name, "rpmlib(") {
 			continue
@@ -157,23 +163,23 @@ func (rs *ruleSet) of(id int) []rule {
 
 // require adds the rule that a package needs one of a clause's literals.
 func (rs *ruleSet) require(out []rule, id int, r nevra.Relation, clause []lit) []rule {
+	for _, l := range clause {
+		if l > 0 {
+			rs.reach(int(l))
+		}
+	}
 	if slices.Contains(clause, lit(id)) {
 		return out // it provides that itself
 	}
 	if len(clause) == 0 && strings.HasPrefix(r.Name, "/") {
 		rs.missing[r.Name] = true
 	}
-	for _, l := range clause {
-		if l > 0 {
-			rs.reach(int(l))
-		}
-	}
 	return append(out, rule{lits: append([]lit{lit(-id)}, clause...), kind: kindRequires, rel: r})
 }
 
 // sameNames makes the rules between packages of one name, of those reached: one
-// version of a color, both colors only in the same version, and no worse
-// architecture when there is a better one.
+// version of a color, both colors only in the same version, and a worse architecture
+// only beside the same version of the best one, when there is a better one.
 func (rs *ruleSet) sameNames() []rule {
 	p := rs.pool
 	explicit := rs.explicitArch()
@@ -188,7 +194,7 @@ func (rs *ruleSet) sameNames() []rule {
 		best := p.bestClass(ids)
 		for i, a := range ids {
 			if p.inferior(a, best) && !explicit[a] {
-				out = append(out, rule{lits: []lit{lit(-a)}, kind: kindInferiorArch})
+				out = append(out, rule{lits: append([]lit{lit(-a)}, p.twins(a, best)...), kind: kindInferiorArch})
 			}
 			for _, b := range ids[i+1:] {
 				differ := p.color[a] != p.color[b] && p.color[a] != 0 && p.color[b] != 0
@@ -197,6 +203,19 @@ func (rs *ruleSet) sameNames() []rule {
 				}
 				out = append(out, rule{lits: []lit{lit(-b), lit(-a)}, kind: kindSameName})
 			}
+		}
+	}
+	return out
+}
+
+// twins are the packages of the same name and version as one of a worse architecture,
+// that are noarch or of the best.
+func (p *pool) twins(id, best int) (out []lit) {
+	k := p.pkgs[id].NEVRA
+	for _, o := range p.byName[k.Name] {
+		q := p.pkgs[o].NEVRA
+		if q.Arch != k.Arch && (p.class[o] == 0 || p.class[o] == best) && nevra.Compare(q.EVR, k.EVR) == 0 {
+			out = append(out, lit(o))
 		}
 	}
 	return out
