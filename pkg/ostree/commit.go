@@ -12,10 +12,11 @@ const commitType = "(a{sv}aya(say)sstayay)"
 
 // Keys of a commit's metadata that more than one package knows.
 const (
-	KeyVersion    = "version"
-	KeyRefBinding = "ostree.ref-binding"
-	KeyBootable   = "ostree.bootable"
-	KeyLinux      = "ostree.linux"
+	KeyVersion           = "version"
+	KeyRefBinding        = "ostree.ref-binding"
+	KeyCollectionBinding = "ostree.collection-binding"
+	KeyBootable          = "ostree.bootable"
+	KeyLinux             = "ostree.linux"
 )
 
 // Commit is a commit object: a tree, where it comes from, and what is said of it.

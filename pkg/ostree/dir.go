@@ -191,9 +191,18 @@ func (d *DirTree) Dir(name string) (DirEntry, bool) {
 	return d.Dirs[i], true
 }
 
+// A NameError is an entry of a dirtree with a name that no file can have.
+type NameError struct{ Name string }
+
+func (e *NameError) Error() string {
+	return fmt.Sprintf("dirtree entry %q: name is not allowed: %v", e.Name, ErrMalformed)
+}
+
+func (e *NameError) Unwrap() error { return ErrMalformed }
+
 func checkEntry(name, last string) error {
 	if name == "" || name == "." || name == ".." || strings.ContainsAny(name, "/\x00") {
-		return fmt.Errorf("dirtree entry %q: name is not allowed: %w", name, ErrMalformed)
+		return &NameError{name}
 	}
 	if last >= name {
 		return fmt.Errorf("dirtree entry %q: out of order: %w", name, ErrMalformed)

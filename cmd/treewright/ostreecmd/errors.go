@@ -3,7 +3,12 @@ package ostreecmd
 // sentence is an error in the words of stock ostree, which scripts look for, where it
 // has words of its own.
 func sentence(err error) string {
-	for _, words := range []func(error) string{configSentence, remoteSentence, objectSentence} {
+	for _, words := range []func(error) string{
+		configSentence,
+		remoteSentence,
+		pullSentence,
+		objectSentence,
+	} {
 		if s := words(err); s != "" {
 			return s
 		}

@@ -69,11 +69,11 @@ func (r *Repo) SetRef(name string, c ostree.Checksum) error {
 	if err != nil {
 		return fmt.Errorf("ref %s: %w", name, err)
 	}
-	return r.writeRef(name, c)
+	return r.writeRef(refKey{name: name}, c)
 }
 
-func (r *Repo) writeRef(name string, c ostree.Checksum) error {
-	p, err := r.refPath(name)
+func (r *Repo) writeRef(k refKey, c ostree.Checksum) error {
+	p, err := r.keyPath(k)
 	if err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func (r *Repo) writeRef(name string, c ostree.Checksum) error {
 		if errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.EISDIR) || errors.Is(err, unix.EEXIST) {
 			err = fmt.Errorf("another ref is a part of its name, or the other way round: %w", err)
 		}
-		return fmt.Errorf("ref %s: %w", name, err)
+		return fmt.Errorf("ref %s: %w", k, err)
 	}
 	return r.touch()
 }

@@ -33,7 +33,7 @@ type Txn struct {
 	mu     sync.Mutex
 	ended  bool
 	staged map[string]bool // object names below objects/
-	refs   map[string]ostree.Checksum
+	refs   map[refKey]ostree.Checksum
 }
 
 // errEnded is what the methods of a transaction give behind its end.
@@ -47,7 +47,7 @@ func (r *Repo) Begin(ctx context.Context) (*Txn, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Txn{r: r, lock: lock, staged: map[string]bool{}, refs: map[string]ostree.Checksum{}}
+	t := &Txn{r: r, lock: lock, staged: map[string]bool{}, refs: map[refKey]ostree.Checksum{}}
 	if t.room, err = r.measure(); err == nil {
 		t.staging, err = r.stage()
 	}
@@ -106,7 +106,7 @@ func (t *Txn) keep(tmp string, ty ostree.ObjectType, c ostree.Checksum) error {
 func (t *Txn) SetRef(name string, c ostree.Checksum) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.refs[name] = c
+	t.refs[refKey{name: name}] = c
 }
 
 // Commit makes the objects visible, then moves the refs, whose commits must be in the
@@ -123,17 +123,17 @@ func (t *Txn) Commit(ctx context.Context) (err error) {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	refs := slices.Sorted(maps.Keys(t.refs))
-	for _, name := range refs {
-		if err := t.checkRef(name); err != nil {
+	refs := slices.SortedFunc(maps.Keys(t.refs), compareRefKeys)
+	for _, k := range refs {
+		if err := t.checkRef(k); err != nil {
 			return err
 		}
 	}
 	if err := t.publish(slices.Collect(maps.Keys(t.staged))); err != nil {
 		return fmt.Errorf("repository %s: %w", t.r.path, err)
 	}
-	for _, name := range refs {
-		if err := t.r.writeRef(name, t.refs[name]); err != nil {
+	for _, k := range refs {
+		if err := t.r.writeRef(k, t.refs[k]); err != nil {
 			return err
 		}
 	}
@@ -141,17 +141,17 @@ func (t *Txn) Commit(ctx context.Context) (err error) {
 }
 
 // checkRef tells early what would fail late.
-func (t *Txn) checkRef(name string) error {
-	if _, err := t.r.refPath(name); err != nil {
+func (t *Txn) checkRef(k refKey) error {
+	if _, err := t.r.keyPath(k); err != nil {
 		return err
 	}
-	c := t.refs[name]
+	c := t.refs[k]
 	there, err := t.has(ostree.TypeCommit, c)
 	if err == nil && !there {
 		err = objectError(ostree.TypeCommit, c, ostree.ErrNotFound)
 	}
 	if err != nil {
-		return fmt.Errorf("ref %s: %w", name, err)
+		return fmt.Errorf("ref %s: %w", k, err)
 	}
 	return nil
 }
