@@ -30,7 +30,7 @@ func pullSentence(err error) string {
 	var sum *repo.MismatchError
 	var mode *repo.ModeError
 	var size *pull.SizeError
-	var object *pull.ObjectError
+	var object *repo.ObjectError
 	var name *ostree.NameError
 	switch {
 	case errors.As(err, &object) && errors.As(err, &name):

@@ -129,24 +129,7 @@ func pullLine(r *pull.Report) string {
 	if r.Transferred > 0 {
 		s += fmt.Sprintf("; %d KiB transferred in %d seconds", r.Transferred/1024, int(r.Took.Seconds()))
 	}
-	return s + "; " + formatSize(r.Written) + " content written"
-}
-
-// formatSize writes a size as GLib does: in powers of 1000, with one digit behind the
-// point and a space that does not break.
-func formatSize(n int64) string {
-	if n == 1 {
-		return "1 byte"
-	}
-	if n < 1000 {
-		return fmt.Sprintf("%d bytes", n)
-	}
-	v, units := float64(n), []string{"kB", "MB", "GB", "TB", "PB", "EB"}
-	i := -1
-	for v >= 1000 && i < len(units)-1 {
-		v, i = v/1000, i+1
-	}
-	return fmt.Sprintf("%.1f\u00a0%s", v, units[i])
+	return s + "; " + formatSize(uint64(r.Written)) + " content written"
 }
 
 // parseRef reads a ref of the command line.

@@ -210,16 +210,6 @@ func (p *puller) ask(ctx context.Context, o repo.Object) (raw []byte, local bool
 	return raw, isLocal(p.o.From), err
 }
 
-// An ObjectError is an object that cannot be taken over.
-type ObjectError struct {
-	Object repo.Object
-	Err    error
-}
-
-func (e *ObjectError) Error() string { return "object " + e.Object.String() + ": " + e.Err.Error() }
-
-func (e *ObjectError) Unwrap() error { return e.Err }
-
 // checkForm refuses objects that are malformed before they are written.
 func checkForm(o repo.Object, raw []byte) (err error) {
 	switch o.Type {
@@ -231,7 +221,7 @@ func checkForm(o repo.Object, raw []byte) (err error) {
 		_, err = ostree.ParseDirMeta(raw)
 	}
 	if err != nil {
-		return &ObjectError{o, err}
+		return &repo.ObjectError{Object: o, Err: err}
 	}
 	return nil
 }
