@@ -146,7 +146,9 @@ func (o *BuildOptions) fillBuild(ctx context.Context, r *repo.Repo, c *ComposeRe
 	if err != nil {
 		return err
 	}
-	if err := s.run("summary", func() error { return r.UpdateSummary(o.Time.Unix()) }); err != nil {
+	if err := s.run("summary", func() error {
+		return r.UpdateSummary(ctx, repo.SummaryOptions{Time: o.Time.Unix()})
+	}); err != nil {
 		return err
 	}
 	if c.Parent != "" {

@@ -7,10 +7,10 @@ import (
 	"github.com/treewright/treewright/pkg/gvariant"
 )
 
-const (
-	summaryType     = "(a(s(taya{sv}))a{sv})"
-	collectionsType = "a{sa(s(taya{sv}))}"
-)
+// SummaryType is the GVariant type of a summary.
+const SummaryType = "(a(s(taya{sv}))a{sv})"
+
+const collectionsType = "a{sa(s(taya{sv}))}"
 
 // Keys of the metadata of a summary and of its refs.
 const (
@@ -97,7 +97,7 @@ func (s *Summary) Encode() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("summary metadata: %w", err)
 	}
-	return gvariant.Encode(summaryType, gvariant.Tuple{refs, append(meta, other...)})
+	return gvariant.Encode(SummaryType, gvariant.Tuple{refs, append(meta, other...)})
 }
 
 // encodeRefs returns the a(s(taya{sv})) of refs, which are sorted by name.
@@ -164,7 +164,7 @@ func ParseDeltaIndex(b []byte) ([]DeltaDigest, error) {
 //
 // Every error wraps [ErrMalformed] and names the ref or the key.
 func ParseSummary(b []byte) (*Summary, error) {
-	t, err := decode("summary", summaryType, b)
+	t, err := decode("summary", SummaryType, b)
 	if err != nil {
 		return nil, err
 	}
@@ -220,12 +220,18 @@ func parseRefs(list []any) ([]SummaryRef, error) {
 	return out, nil
 }
 
+// summaryKeys are the keys that have a field in [Summary], with their types.
+var summaryKeys = map[string]string{
+	keyMode: "s", keyLastModified: "t", keyTombstones: "b", keyIndexed: "b",
+	keyDeltas: dictType, keyCollection: "s", keyCollections: collectionsType,
+}
+
+// IsSummaryKey tells whether a key of a summary's metadata has a field in [Summary].
+func IsSummaryKey(key string) bool { return summaryKeys[key] != "" }
+
 // set takes one key of the metadata over, and tells whether it has a field.
 func (s *Summary) set(key string, v gvariant.Variant) (known bool, err error) {
-	want := map[string]string{
-		keyMode: "s", keyLastModified: "t", keyTombstones: "b", keyIndexed: "b",
-		keyDeltas: dictType, keyCollection: "s", keyCollections: collectionsType,
-	}[key]
+	want := summaryKeys[key]
 	if want == "" {
 		return false, nil
 	}

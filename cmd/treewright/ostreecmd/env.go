@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -66,22 +67,24 @@ func isRepo(dir string) bool {
 func (e *env) open() (*repo.Repo, error) {
 	at := e.where()
 	if at == systemRepo {
-		return openSystem("/")
+		return e.openSystem("/")
 	}
-	r, err := repo.Open(at)
-	if err != nil {
-		return nil, fmt.Errorf("opening repo: %w", err)
-	}
-	return r, nil
+	return e.opened(repo.Open(at))
 }
 
 // openSystem opens the repository of the system whose root is given.
-func openSystem(root string) (*repo.Repo, error) {
-	r, err := repo.OpenSystem(root)
+func (e *env) openSystem(root string) (*repo.Repo, error) { return e.opened(repo.OpenSystem(root)) }
+
+func (e *env) opened(r *repo.Repo, err error) (*repo.Repo, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening repo: %w", err)
 	}
-	return r, nil
+	if e.getenv("SOURCE_DATE_EPOCH") == "" {
+		return r, nil
+	}
+	now, err := e.now()
+	r.SetClock(func() time.Time { return now })
+	return r, err
 }
 
 // commit opens the repository and resolves the first argument.

@@ -7,6 +7,7 @@ func sentence(err error) string {
 		configSentence,
 		remoteSentence,
 		pullSentence,
+		refSentence,
 		objectSentence,
 	} {
 		if s := words(err); s != "" {

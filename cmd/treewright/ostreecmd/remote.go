@@ -22,7 +22,7 @@ func (e *env) openSysroot(sysroot string) (*repo.Repo, error) {
 	if sysroot == "" {
 		return e.open()
 	}
-	return openSystem(sysroot)
+	return e.openSystem(sysroot)
 }
 
 func remoteDeleteCommand() *command {

@@ -101,7 +101,11 @@ func addCommon(c *command) common {
 	if !c.noRepo {
 		o.repo = c.flags.String("repo", "", "OSTree repository in `PATH` (default: the current folder, OSTREE_REPO, or that of the system)")
 	}
-	o.verbose = c.flags.BoolP("verbose", "v", false, "tell more on standard error")
+	short := "v"
+	if c.flags.ShorthandLookup(short) != nil {
+		short = "" // the command's own
+	}
+	o.verbose = c.flags.BoolP("verbose", short, false, "tell more on standard error")
 	o.version = c.flags.Bool("version", false, "print the version and exit")
 	o.help = c.flags.BoolP("help", "h", false, "show the options")
 	return o

@@ -136,7 +136,7 @@ func TestFallback(t *testing.T) {
 	if report.Fallbacks != 1 || report.Fetched < 5<<20 || report.Size > 1<<20 {
 		t.Errorf("report = %+v, want one fallback of 5 MiB and the rest small", report)
 	}
-	if err := r.UpdateSummary(1700000003); err != nil {
+	if err := r.UpdateSummary(t.Context(), repo.SummaryOptions{Time: 1700000003}); err != nil {
 		t.Fatal(err)
 	}
 	client := filepath.Join(t.TempDir(), "client")

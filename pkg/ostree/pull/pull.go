@@ -192,13 +192,10 @@ func (p *puller) finish(ctx context.Context, targets []target) error {
 
 // setRef points the ref that a target is filed under to its commit.
 func (p *puller) setRef(t target) {
-	switch {
-	case !p.o.Mirror:
+	if !p.o.Mirror {
 		p.txn.SetRef(p.filed(t.Ref), t.commit)
-	case t.Collection != "" && t.Collection != p.o.To.Collection():
-		p.txn.SetMirror(t.Collection, t.Name, t.commit)
-	default:
-		p.txn.SetRef(t.Name, t.commit)
+	} else {
+		p.txn.SetCollectionRef(repo.RefName{Collection: t.Collection, Name: t.Name}, t.commit)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/treewright/treewright/pkg/ostree"
+	"github.com/treewright/treewright/pkg/ostree/repo"
 )
 
 // target is a ref and the commit that it is to point to.
@@ -173,11 +174,11 @@ func (l Local) resolve(r Ref) (c ostree.Checksum, err error) {
 		}
 		return c, err
 	}
-	mirrors, err := l.Mirrors()
+	refs, err := l.CollectionRefs()
 	if err != nil {
 		return c, err
 	}
-	c, ok := mirrors[r.Collection][r.Name]
+	c, ok := refs[repo.RefName{Collection: r.Collection, Name: r.Name}]
 	if !ok {
 		return c, &RefError{Ref: r}
 	}

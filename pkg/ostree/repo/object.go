@@ -234,3 +234,12 @@ func (r *Repo) parseName(dir, base string) (Object, bool) {
 	t, ok := ostree.ParseObjectType(ext)
 	return Object{t, c}, ok && (t != ostree.TypeFile || r.mode != ostree.ModeArchive)
 }
+
+// ReadRaw returns the bytes that are stored for a metadata object, whatever they are.
+func (r *Repo) ReadRaw(t ostree.ObjectType, c ostree.Checksum) ([]byte, error) {
+	if t == ostree.TypeFile {
+		return nil, objectError(t, c, fmt.Errorf("reading it as metadata: %w", ostree.ErrUnsupported))
+	}
+	b, err := readMetadata(r.objectPath(t, c))
+	return b, objectError(t, c, err)
+}

@@ -5,14 +5,15 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
-	"github.com/treewright/treewright/pkg/fsutil"
 	"github.com/treewright/treewright/pkg/ostree"
 )
 
@@ -23,11 +24,66 @@ const (
 	mirrorsDir = "refs/mirrors"
 )
 
-// refPath is the file of a ref: NAME, or REMOTE:NAME.
-func (r *Repo) refPath(name string) (string, error) {
-	remote, ref, ok := strings.Cut(name, ":")
+// RefName names a ref: NAME, or REMOTE:NAME. One of another collection has that
+// collection's ID.
+type RefName struct{ Collection, Name string }
+
+func (n RefName) String() string {
+	if n.Collection == "" {
+		return n.Name
+	}
+	return "(" + n.Collection + ", " + n.Name + ")"
+}
+
+// Errors that a [RefError] wraps besides those of package ostree.
+var (
+	ErrAmbiguous = errors.New("fits several commits")
+	ErrConflict  = errors.New("one name would be a part of the other")
+	ErrAliased   = errors.New("has an alias")
+)
+
+// A RefError tells what is wrong with a ref or a revision. Err is or wraps
+// [ErrAmbiguous], [ErrConflict], [ErrAliased], [ostree.ErrNotFound] or
+// [ostree.ErrMalformed].
+type RefError struct {
+	Name  string // as it was asked for
+	Other string // the ref that is in conflict, or the alias
+	In    string // the repository, when the ref is not there
+	Err   error
+}
+
+func (e *RefError) Error() string {
+	if errors.Is(e.Err, ostree.ErrMalformed) {
+		return e.Err.Error() // names it
+	}
+	s := "ref " + e.Name
+	if e.Other != "" {
+		s += " and " + e.Other
+	}
+	if e.In != "" {
+		s += " in " + e.In
+	}
+	return s + ": " + e.Err.Error()
+}
+
+func (e *RefError) Unwrap() error { return e.Err }
+
+// refPath is the file of a ref. The error is a [*RefError].
+func (r *Repo) refPath(n RefName) (string, error) {
+	p, err := r.refFile(n)
+	if err != nil {
+		return "", &RefError{Name: n.Name, Err: err}
+	}
+	return p, nil
+}
+
+func (r *Repo) refFile(n RefName) (string, error) {
+	if n.Collection != "" && n.Collection != r.Collection() {
+		return r.file(mirrorsDir, n.Collection, filepath.FromSlash(n.Name)), errors.Join(ostree.CheckCollection(n.Collection), ostree.CheckRef(n.Name))
+	}
+	remote, ref, ok := strings.Cut(n.Name, ":")
 	if !ok {
-		return r.file(headsDir, filepath.FromSlash(name)), ostree.CheckRef(name)
+		return r.file(headsDir, filepath.FromSlash(n.Name)), ostree.CheckRef(n.Name)
 	}
 	return r.file(remotesDir, remote, filepath.FromSlash(ref)), errors.Join(ostree.CheckRemote(remote), ostree.CheckRef(ref))
 }
@@ -54,139 +110,9 @@ func openFollowing(file string) (*os.File, int64, error) {
 	return openRegular(target)
 }
 
-// SetRef makes a ref, NAME or REMOTE:NAME, point to a commit of the repository.
-//
-// The error wraps [ostree.ErrMalformed] when it cannot be a name, and
-// [ostree.ErrNotFound] when the commit is missing.
-func (r *Repo) SetRef(name string, c ostree.Checksum) error {
-	if _, err := r.refPath(name); err != nil {
-		return err
-	}
-	there, err := r.Has(ostree.TypeCommit, c)
-	if err == nil && !there {
-		err = objectError(ostree.TypeCommit, c, ostree.ErrNotFound)
-	}
-	if err != nil {
-		return fmt.Errorf("ref %s: %w", name, err)
-	}
-	return r.writeRef(refKey{name: name}, c)
-}
-
-func (r *Repo) writeRef(k refKey, c ostree.Checksum) error {
-	p, err := r.keyPath(k)
-	if err != nil {
-		return err
-	}
-	if err := r.replace(p, []byte(c.String()+"\n")); err != nil {
-		if errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.EISDIR) || errors.Is(err, unix.EEXIST) {
-			err = fmt.Errorf("another ref is a part of its name, or the other way round: %w", err)
-		}
-		return fmt.Errorf("ref %s: %w", k, err)
-	}
-	return r.touch()
-}
-
-// replace puts b at p, below refs/, whole or not at all. Empty folders give way.
-func (r *Repo) replace(p string, b []byte) (err error) {
-	if err := os.MkdirAll(filepath.Dir(p), 0o775); err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(r.file("tmp"), "ref-*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			os.Remove(f.Name())
-		}
-	}()
-	_, err = f.Write(b)
-	if err = errors.Join(err, f.Chmod(0o644)); err == nil && r.fsync {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	err = os.Rename(f.Name(), p)
-	if errors.Is(err, unix.EISDIR) || errors.Is(err, unix.EEXIST) {
-		if removeEmpty(p) == nil {
-			err = os.Rename(f.Name(), p)
-		}
-	}
-	if err != nil || !r.fsync {
-		return err
-	}
-	return fsutil.SyncDir(filepath.Dir(p))
-}
-
-// removeEmpty removes a folder that holds nothing but folders like it.
-func removeEmpty(dir string) error {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		if !e.IsDir() {
-			return fs.ErrExist
-		}
-		if err := removeEmpty(filepath.Join(dir, e.Name())); err != nil {
-			return err
-		}
-	}
-	return unix.Rmdir(dir)
-}
-
-// touch sets the time of the repository's folder: others watch it for changes of refs.
-func (r *Repo) touch() error {
-	now := []unix.Timespec{{Nsec: unix.UTIME_NOW}, {Nsec: unix.UTIME_NOW}}
-	if err := unix.UtimesNanoAt(unix.AT_FDCWD, r.path, now, 0); err != nil {
-		return &fs.PathError{Op: "touch", Path: r.path, Err: err}
-	}
-	return nil
-}
-
-// DeleteRef removes a ref and folders that become empty. One that an alias leads to
-// stays.
-func (r *Repo) DeleteRef(name string) error {
-	p, err := r.refPath(name)
-	if err != nil {
-		return err
-	}
-	if alias, err := r.aliasOf(p); err != nil || alias != "" {
-		if err == nil {
-			err = errors.New("has the alias " + alias)
-		}
-		return fmt.Errorf("ref %s: %w", name, err)
-	}
-	if err := os.Remove(p); err != nil {
-		if missing(err) {
-			err = ostree.ErrNotFound
-		}
-		return fmt.Errorf("ref %s: %w", name, err)
-	}
-	for d := filepath.Dir(p); d != r.file(headsDir) && d != r.file(remotesDir); d = filepath.Dir(d) {
-		if unix.Rmdir(d) != nil {
-			break // not empty
-		}
-	}
-	return r.touch()
-}
-
 // missing tells whether a file is not there, or a part of its path is no folder.
 func missing(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.EISDIR)
-}
-
-// aliasOf is the name of a ref that is a link to the file, or "".
-func (r *Repo) aliasOf(file string) (alias string, err error) {
-	err = r.walkRefs(headsDir, func(name, p string) error {
-		target, err := os.Readlink(p)
-		if err == nil && filepath.Join(filepath.Dir(p), target) == file {
-			alias = name
-		}
-		return nil
-	})
-	return alias, err
 }
 
 // walkRefs calls fn with the name below dir, and the file, of each ref. What cannot be
@@ -251,10 +177,69 @@ func (r *Repo) Refs() (map[string]ostree.Checksum, error) {
 	return out, nil
 }
 
-// Mirrors returns the refs that are kept of other collections, by collection ID.
-func (r *Repo) Mirrors() (map[string]map[string]ostree.Checksum, error) {
-	out := map[string]map[string]ostree.Checksum{}
-	err := r.walkRefs(mirrorsDir, func(name, p string) error {
+// Aliases returns the refs that are other names, by name: each with the ref that it
+// stands for.
+func (r *Repo) Aliases() (map[string]string, error) {
+	out := map[string]string{}
+	err := r.walkRefs(headsDir, func(name, p string) error {
+		target, err := r.aliasTarget(p)
+		if err == nil && target != "" {
+			out[name] = target
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// aliasTarget is the ref that the file of an alias leads to, or "".
+func (r *Repo) aliasTarget(file string) (string, error) {
+	link, err := os.Readlink(file)
+	if errors.Is(err, unix.EINVAL) || errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	rel, err := filepath.Rel(r.file(headsDir), filepath.Join(filepath.Dir(file), link))
+	if err != nil || ostree.CheckRef(filepath.ToSlash(rel)) != nil {
+		return "", nil
+	}
+	return filepath.ToSlash(rel), nil
+}
+
+// CollectionRefs returns the refs that belong to a collection: those of this
+// repository if it has a collection ID, those of remotes that have one, and those that
+// are kept of other collections.
+func (r *Repo) CollectionRefs() (map[RefName]ostree.Checksum, error) {
+	remotes, err := r.Remotes()
+	if err != nil {
+		return nil, err
+	}
+	ids := map[string]string{"": r.Collection()}
+	for _, m := range remotes {
+		ids[m.Name], _ = m.Option("collection-id")
+	}
+	out := map[RefName]ostree.Checksum{}
+	refs, err := r.Refs()
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(refs)) {
+		remote, ref, ok := strings.Cut(name, ":")
+		if !ok {
+			remote, ref = "", name
+		}
+		if id := ids[remote]; id != "" {
+			n := RefName{id, ref}
+			if _, there := out[n]; !there { // this repository's go before those of remotes
+				out[n] = refs[name]
+			}
+		}
+	}
+	err = r.walkRefs(mirrorsDir, func(name, p string) error {
 		id, ref, ok := strings.Cut(name, "/")
 		if !ok || ostree.CheckRef(ref) != nil {
 			return nil
@@ -263,10 +248,7 @@ func (r *Repo) Mirrors() (map[string]map[string]ostree.Checksum, error) {
 		if err != nil {
 			return fmt.Errorf("ref (%s, %s): %w", id, ref, err)
 		}
-		if out[id] == nil {
-			out[id] = map[string]ostree.Checksum{}
-		}
-		out[id][ref] = c
+		out[RefName{id, ref}] = c
 		return nil
 	})
 	if err != nil {

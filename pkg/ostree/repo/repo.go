@@ -39,6 +39,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -59,6 +60,7 @@ type Repo struct {
 	xattrs bool // extended attributes are read and written
 	room   roomRule
 	pool   readerPool
+	clock  func() time.Time // nil: see SetClock
 }
 
 // folders of a repository. One is there when objects/ is, so that comes last.

@@ -11,15 +11,13 @@ import (
 	"github.com/treewright/treewright/pkg/ostree"
 )
 
-// ErrAmbiguous is wrapped when the beginning of a checksum fits several commits.
-var ErrAmbiguous = errors.New("fits several commits")
-
 // Resolve turns a revision into a commit: a checksum, a unique beginning of one, a
 // ref, REMOTE:REF, or any of these with "^" for the parent. As in ostree the beginning
 // of a checksum comes before a ref of that name, and a ref of this repository before
 // that of a remote. A whole checksum is not looked for.
 //
-// The error wraps [ostree.ErrNotFound] when there is none, or [ErrAmbiguous].
+// The error is a [*RefError] that wraps [ostree.ErrNotFound], [ErrAmbiguous] or
+// [ostree.ErrMalformed], or a [*NoParentError].
 func (r *Repo) Resolve(rev string) (c ostree.Checksum, err error) {
 	base := strings.TrimRight(rev, "^")
 	if c, err = r.resolveBase(base); err != nil {
@@ -31,7 +29,7 @@ func (r *Repo) Resolve(rev string) (c ostree.Checksum, err error) {
 			return c, err
 		}
 		if commit.Parent == nil {
-			return c, fmt.Errorf("commit %s has no parent: %w", c, ostree.ErrNotFound)
+			return c, &NoParentError{c}
 		}
 		c = *commit.Parent
 	}
@@ -58,20 +56,26 @@ func (r *Repo) resolveBase(rev string) (c ostree.Checksum, err error) {
 			return c, err
 		}
 	}
-	return c, fmt.Errorf("ref %s in %s: %w", rev, r.path, ostree.ErrNotFound)
+	return c, &RefError{Name: rev, In: r.path, Err: ostree.ErrNotFound}
 }
+
+// NoParentError tells that REV^ was asked for and the commit has no parent. It wraps
+// [ostree.ErrNotFound].
+type NoParentError struct{ Commit ostree.Checksum }
+
+func (e *NoParentError) Error() string { return fmt.Sprintf("commit %s has no parent", e.Commit) }
+
+func (e *NoParentError) Unwrap() error { return ostree.ErrNotFound }
 
 // refFiles is where a ref may be: as a ref of this repository, with the remote as a
 // part of its name, in each remote.
 func (r *Repo) refFiles(rev string) ([]string, error) {
 	if strings.Contains(rev, ":") {
-		if p, err := r.refPath(rev); err == nil {
-			return []string{p}, nil
-		}
-		return nil, nil
+		p, err := r.refPath(RefName{Name: rev})
+		return []string{p}, err
 	}
-	if ostree.CheckRef(rev) != nil {
-		return nil, nil
+	if err := ostree.CheckRef(rev); err != nil {
+		return nil, &RefError{Name: rev, Err: err}
 	}
 	name := filepath.FromSlash(rev)
 	out := []string{r.file(headsDir, name), r.file(remotesDir, name)}
@@ -108,7 +112,7 @@ func (r *Repo) resolvePrefix(rev string) (c ostree.Checksum, ok bool, err error)
 				continue
 			}
 			if ok {
-				return c, false, fmt.Errorf("revision %s: %w", rev, ErrAmbiguous)
+				return c, false, &RefError{Name: rev, Err: ErrAmbiguous}
 			}
 			c, ok = o.Checksum, true
 		}

@@ -33,7 +33,7 @@ type Txn struct {
 	mu     sync.Mutex
 	ended  bool
 	staged map[string]bool // object names below objects/
-	refs   map[refKey]ostree.Checksum
+	refs   map[RefName]ostree.Checksum
 }
 
 // errEnded is what the methods of a transaction give behind its end.
@@ -47,7 +47,7 @@ func (r *Repo) Begin(ctx context.Context) (*Txn, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Txn{r: r, lock: lock, staged: map[string]bool{}, refs: map[refKey]ostree.Checksum{}}
+	t := &Txn{r: r, lock: lock, staged: map[string]bool{}, refs: map[RefName]ostree.Checksum{}}
 	if t.room, err = r.measure(); err == nil {
 		t.staging, err = r.stage()
 	}
@@ -102,11 +102,14 @@ func (t *Txn) keep(tmp string, ty ostree.ObjectType, c ostree.Checksum) error {
 	return nil
 }
 
-// SetRef makes a ref point to a commit when the transaction ends.
-func (t *Txn) SetRef(name string, c ostree.Checksum) {
+// SetRef makes a ref, NAME or REMOTE:NAME, point to a commit when the transaction ends.
+func (t *Txn) SetRef(name string, c ostree.Checksum) { t.SetCollectionRef(RefName{Name: name}, c) }
+
+// SetCollectionRef is [Txn.SetRef] of a ref that may belong to another collection.
+func (t *Txn) SetCollectionRef(name RefName, c ostree.Checksum) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.refs[refKey{name: name}] = c
+	t.refs[name] = c
 }
 
 // Commit makes the objects visible, then moves the refs, whose commits must be in the
@@ -123,37 +126,23 @@ func (t *Txn) Commit(ctx context.Context) (err error) {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	refs := slices.SortedFunc(maps.Keys(t.refs), compareRefKeys)
-	for _, k := range refs {
-		if err := t.checkRef(k); err != nil {
-			return err
-		}
+	plan, err := t.planRefs()
+	if err != nil {
+		return err
 	}
 	if err := t.publish(slices.Collect(maps.Keys(t.staged))); err != nil {
 		return fmt.Errorf("repository %s: %w", t.r.path, err)
 	}
-	for _, k := range refs {
-		if err := t.r.writeRef(k, t.refs[k]); err != nil {
-			return err
-		}
-	}
-	return nil
+	return t.r.applyRefs(plan)
 }
 
-// checkRef tells early what would fail late.
-func (t *Txn) checkRef(k refKey) error {
-	if _, err := t.r.keyPath(k); err != nil {
-		return err
+// planRefs finds early what would fail late.
+func (t *Txn) planRefs() ([]refChange, error) {
+	var changes []RefChange
+	for name, c := range t.refs {
+		changes = append(changes, RefChange{RefName: name, Commit: &c})
 	}
-	c := t.refs[k]
-	there, err := t.has(ostree.TypeCommit, c)
-	if err == nil && !there {
-		err = objectError(ostree.TypeCommit, c, ostree.ErrNotFound)
-	}
-	if err != nil {
-		return fmt.Errorf("ref %s: %w", k, err)
-	}
-	return nil
+	return t.r.planRefs(changes, t.has)
 }
 
 // publish syncs staged objects and renames them into place: what commits lead to
