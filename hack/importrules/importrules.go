@@ -19,7 +19,7 @@ var layers = [][]string{
 		"pkg/disk", "pkg/image", "pkg/qemu", "pkg/fixture/tinyrpm",
 	},
 	{ // formats
-		"pkg/treefile", "pkg/rpm", "pkg/repodata", "pkg/ostree", "pkg/gvariant", "pkg/keyfile",
+		"pkg/treefile", "pkg/rpm", "pkg/repodata", "pkg/ostree", "pkg/gvariant", "pkg/keyfile", "pkg/openpgp",
 		"pkg/disk/gpt", "pkg/disk/ext4", "pkg/disk/fat", "pkg/disk/grub", "pkg/image/qcow2", "pkg/image/vdi", "pkg/selinux",
 	},
 	{"pkg/fsutil", "pkg/units", "pkg/digest", "pkg/compress", "pkg/filetree", "pkg/segment", "pkg/nevra", "pkg/spelling"},
@@ -45,7 +45,7 @@ var libraries = map[string]string{
 	"github.com/klauspost/compress":   "pkg/compress",
 	"github.com/ulikunitz/xz":         "pkg/compress",
 	"github.com/cavaliergopher/rpm":   "pkg/rpm",
-	"github.com/ProtonMail/go-crypto": "pkg/rpm",
+	"github.com/ProtonMail/go-crypto": "pkg/openpgp",
 	"modernc.org/sqlite":              "pkg/rpm/rpmdb",
 	"go.yaml.in/yaml/v3":              "pkg/treefile",
 }
