@@ -5,6 +5,7 @@ BIN     := bin/treewright
 FUZZ_TIME ?= 10s
 E2E_DIR ?= .e2e
 DEMO_DIR ?= .demo
+BENCH_DIR ?= .bench
 
 .DEFAULT_GOAL := help
 .PHONY: build test unit peers lint fuzz fuzz-solver bench conformance demo e2e docs golden ci help clean
@@ -31,8 +32,9 @@ fuzz: ## run each fuzz test for FUZZ_TIME (default 10s)
 fuzz-solver: peers ## compare CASES random problems with libsolv (default 5000), from FIRST on
 	$(GO) test ./pkg/solver -count 1 -run AgainstLibsolv -v -cases $(or $(CASES),5000) -first-case $(or $(FIRST),1)
 
-bench: peers ## run the benchmarks, with the peer tools measured beside
-	$(GO) test -run '^$$' -bench . -benchmem ./...
+bench: build peers ## run the benchmarks, with the peer tools measured beside (ROWS="WORD…": only these rows of whole commands)
+	$(if $(ROWS),,$(GO) test -run '^$$' -bench . -benchmem ./...)
+	$(GO) run ./hack/bench -treewright $(BIN) -corpus $(BENCH_DIR) $(ROWS)
 
 conformance: build peers ## libostree's own test suite with our binary as ostree (ALL=1: every script, stock beside it)
 	$(GO) run ./hack/conformance -ostree $(BIN) $(if $(ALL),-all)
@@ -53,7 +55,7 @@ ci: ## what CI runs
 	bash .ci/run
 
 clean: ## remove what the targets made
-	rm -rf bin $(E2E_DIR) $(DEMO_DIR)
+	rm -rf bin $(E2E_DIR) $(DEMO_DIR) $(BENCH_DIR)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -14,6 +14,9 @@
 // runs, without and with it, give two versions of one distribution. -extra adds
 // packages of another suite without their dependencies.
 //
+// With -tree it writes no RPMs but one folder with the files of all packages: a tree to
+// commit, for measurements.
+//
 // With -whole it writes only the metadata, of every package of the suite.
 //
 // The same input gives the same bytes. Downloads and converted packages are kept
@@ -47,6 +50,7 @@ type options struct {
 	suite   string
 	updates bool
 	whole   bool
+	tree    string
 	extra   string // SUITE:PACKAGE[,PACKAGE…]
 	out     string
 	cache   string
@@ -61,6 +65,7 @@ func run(ctx context.Context, args []string) error {
 	f.BoolVar(&o.updates, "updates", false, "take the suite's updates and security updates in")
 	f.StringVar(&o.extra, "extra", "", "`SUITE:PACKAGE,…` of another suite, without dependencies")
 	f.BoolVar(&o.whole, "whole", false, "write the metadata of every package of the suite, without the packages")
+	f.StringVar(&o.tree, "tree", "", "write the packages' files into the new folder `DIR` instead of RPMs")
 	f.StringVar(&o.out, "out", "rpms", "`DIR` for the RPM repository")
 	f.StringVar(&o.cache, "cache", "", "`DIR` for apt's state and downloads (default: OUT's name with .cache)")
 	f.StringVar(&o.mirror, "mirror", os.Getenv("DEBIAN_MIRROR"), "`URL` of the mirror (default: $DEBIAN_MIRROR, else the system's)")
@@ -73,18 +78,21 @@ func run(ctx context.Context, args []string) error {
 	if o.cache == "" {
 		o.cache = strings.TrimRight(o.out, "/") + ".cache"
 	}
-	if err := os.MkdirAll(o.out, 0o755); err != nil {
-		return err
-	}
-	write := writePackages
-	if o.whole {
+	write, dir := writePackages, o.out
+	switch {
+	case o.tree != "":
+		write, dir = writeTree, o.tree
+	case o.whole:
 		write = writeWhole
+	}
+	if err := os.MkdirAll(filepath.Dir(filepath.Clean(dir)), 0o755); err != nil {
+		return err
 	}
 	n, err := write(ctx, &o)
 	if err != nil {
 		return err
 	}
-	abs, err := filepath.Abs(o.out)
+	abs, err := filepath.Abs(dir)
 	if err != nil {
 		return err
 	}
@@ -94,6 +102,9 @@ func run(ctx context.Context, args []string) error {
 
 // writePackages converts the packages asked for.
 func writePackages(ctx context.Context, o *options) (int, error) {
+	if err := os.MkdirAll(o.out, 0o755); err != nil {
+		return 0, err
+	}
 	debs, err := download(ctx, o)
 	if err != nil {
 		return 0, err

@@ -11,7 +11,7 @@ package importrules
 // Layers of the module, from the top down. A package imports only lower layers, and
 // within its own layer only what Within allows.
 var layers = [][]string{
-	{"cmd/treewright", "cmd/treewright/ostreecmd", "hack/demo", "hack/debrpm", "hack/e2e", "hack/conformance"},
+	{"cmd/treewright", "cmd/treewright/ostreecmd", "hack/demo", "hack/debrpm", "hack/e2e", "hack/conformance", "hack/bench"},
 	{"composer"},
 	{ // stores and algorithms
 		"pkg/repodata/fetch", "pkg/repodata/index", "pkg/solver", "pkg/rootfs", "pkg/rootfs/sandbox", "pkg/rpm/rpmdb",
