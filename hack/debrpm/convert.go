@@ -27,10 +27,13 @@ type deb struct {
 	archive
 	control   map[string]string
 	conffiles map[string]bool
+
+	compressor string // of the payload
 }
 
 // convertAll writes one RPM for each .deb, and the package "filesystem".
-func convertAll(ctx context.Context, archives []archive, out string) (int, error) {
+func convertAll(ctx context.Context, archives []archive, o *options) (int, error) {
+	out := o.out
 	debs := make([]*deb, len(archives))
 	names := map[string]bool{}
 	for i, a := range archives {
@@ -38,6 +41,7 @@ func convertAll(ctx context.Context, archives []archive, out string) (int, error
 		if err != nil {
 			return 0, fmt.Errorf("%s: %w", filepath.Base(a.path), err)
 		}
+		d.compressor = o.compressor
 		debs[i] = d
 		names[d.control["Package"]] = true
 	}
@@ -53,7 +57,7 @@ func convertAll(ctx context.Context, archives []archive, out string) (int, error
 		group.Go(func() error { return d.convert(ctx, filepath.Join(out, name), names) })
 	}
 	keep[filesystemRPM] = true
-	if err := errors.Join(writeFilesystem(filepath.Join(out, filesystemRPM)), group.Wait()); err != nil {
+	if err := errors.Join(writeFilesystem(filepath.Join(out, filesystemRPM), o.compressor), group.Wait()); err != nil {
 		return 0, err
 	}
 	return len(keep) - 1, removeOthers(out, keep)
@@ -209,7 +213,7 @@ func (d *deb) metadata(names map[string]bool) (rpmpack.RPMMetaData, error) {
 	m := rpmpack.RPMMetaData{
 		Name: c["Package"], Version: v.version, Release: v.release, Epoch: rpmpack.NoEpoch, Arch: d.arch(),
 		Summary: summary, Description: strings.TrimSpace(description), URL: c["Homepage"], Group: c["Section"],
-		Licence: "see /usr/share/doc/" + c["Package"] + "/copyright", Vendor: "Debian", BuildHost: "localhost", Compressor: "zstd:3",
+		Licence: "see /usr/share/doc/" + c["Package"] + "/copyright", Vendor: "Debian", BuildHost: "localhost", Compressor: d.compressor,
 	}
 	if v.epoch != "" && v.epoch != "0" {
 		e, err := strconv.ParseUint(v.epoch, 10, 31)
@@ -250,7 +254,15 @@ func rpmlib(m rpmpack.RPMMetaData) rpmpack.Relations {
 	feature := func(name, version string) *rpmpack.Relation {
 		return &rpmpack.Relation{Name: "rpmlib(" + name + ")", Version: version, Sense: rpmpack.SenseRPMLIB | rpmpack.SenseLess | rpmpack.SenseEqual}
 	}
-	out := rpmpack.Relations{feature("CompressedFileNames", "3.0.4-1"), feature("PayloadIsZstd", "5.4.18-1")}
+	out := rpmpack.Relations{feature("CompressedFileNames", "3.0.4-1")}
+	switch format, _, _ := strings.Cut(m.Compressor, ":"); format {
+	case "zstd":
+		out = append(out, feature("PayloadIsZstd", "5.4.18-1"))
+	case "xz":
+		out = append(out, feature("PayloadIsXz", "5.2-1"))
+	case "lzma":
+		out = append(out, feature("PayloadIsLzma", "4.4.2-1"))
+	}
 	if strings.Contains(m.Version+m.Release, "~") {
 		out = append(out, feature("TildeInVersions", "4.10.0-1"))
 	}

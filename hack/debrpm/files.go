@@ -183,11 +183,11 @@ func filesystemHas(p string) bool {
 }
 
 // writeFilesystem makes the package with the folders and the links into /usr.
-func writeFilesystem(out string) error {
+func writeFilesystem(out, compressor string) error {
 	meta := rpmpack.RPMMetaData{
 		Name: "filesystem", Version: "1", Release: "1", Epoch: rpmpack.NoEpoch, Arch: "noarch",
 		Summary: "The basic folders and the links into /usr", Licence: "CC0-1.0", BuildHost: "localhost",
-		Compressor: "zstd:3", BuildTime: time.Unix(0, 0),
+		Compressor: compressor, BuildTime: time.Unix(0, 0),
 	}
 	var files []rpmpack.RPMFile
 	for p, mode := range skeleton {

@@ -56,6 +56,8 @@ type options struct {
 	cache   string
 	mirror  string
 	seeds   []string
+
+	compressor string // of payloads
 }
 
 func run(ctx context.Context, args []string) error {
@@ -68,6 +70,7 @@ func run(ctx context.Context, args []string) error {
 	f.StringVar(&o.tree, "tree", "", "write the packages' files into the new folder `DIR` instead of RPMs")
 	f.StringVar(&o.out, "out", "rpms", "`DIR` for the RPM repository")
 	f.StringVar(&o.cache, "cache", "", "`DIR` for apt's state and downloads (default: OUT's name with .cache)")
+	f.StringVar(&o.compressor, "compressor", "zstd:3", "payloads' `FORMAT[:LEVEL]`: zstd, gzip, or xz and lzma without a level")
 	f.StringVar(&o.mirror, "mirror", os.Getenv("DEBIAN_MIRROR"), "`URL` of the mirror (default: $DEBIAN_MIRROR, else the system's)")
 	if err := f.Parse(args); err != nil {
 		return err
@@ -109,7 +112,7 @@ func writePackages(ctx context.Context, o *options) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	n, err := convertAll(ctx, debs, o.out)
+	n, err := convertAll(ctx, debs, o)
 	if err != nil {
 		return 0, err
 	}
