@@ -2,6 +2,7 @@ package openpgp
 
 import (
 	"fmt"
+	"hash"
 	"strings"
 	"time"
 
@@ -13,6 +14,8 @@ import (
 type Signature struct {
 	Fingerprint string // of the key that made it; its ID when only that is told
 	Algorithm   string // of the key, as GnuPG calls it: "RSA"
+	Hash        string // of the data: "SHA256"
+	Version     int    // of the packet: 3, 4 or 6
 
 	Created, Expires time.Time
 
@@ -24,6 +27,24 @@ type Signature struct {
 
 	Key     *Key // that made it; nil when Missing
 	Primary *Key // whose subkey Key is, or Key
+
+	// Unsupported says why a signature could not be judged, in words; empty when it
+	// was. Only a [Verifier] has such ones.
+	Unsupported string
+}
+
+// KeyID names the key that made the signature, in 16 hexadecimal digits; empty when
+// the signature does not tell.
+func (s *Signature) KeyID() string {
+	const v6 = 64 // digits of a fingerprint that begins with the ID
+	switch n := len(s.Fingerprint); {
+	case n < 16:
+		return ""
+	case n == v6:
+		return s.Fingerprint[:16]
+	default:
+		return s.Fingerprint[n-16:]
+	}
 }
 
 // MaxSignatures is how many signatures of one piece of data are looked at.
@@ -33,72 +54,48 @@ const MaxSignatures = 256
 // another, in their order. That one of them is not valid is no error; one that cannot
 // be read is, and wraps [ErrMalformed].
 func (k *Keyring) Verify(data, sigs []byte, now time.Time) ([]Signature, error) {
-	if len(sigs) > MaxKeyring {
-		return nil, fmt.Errorf("signatures of %d bytes, at most %d are allowed: %w", len(sigs), MaxKeyring, ErrMalformed)
-	}
-	sigs, err := dearmor(sigs)
+	v, err := k.NewVerifier(sigs)
 	if err != nil {
 		return nil, err
 	}
-	packets, err := split(sigs)
-	if err != nil {
-		return nil, fmt.Errorf("signature: %w", err)
-	}
-	if len(packets) > MaxSignatures {
-		return nil, fmt.Errorf("%d signatures, at most %d are allowed: %w", len(packets), MaxSignatures, ErrMalformed)
-	}
-	var out []Signature
-	for i, p := range packets {
-		parsed, err := p.Parse()
-		if err != nil {
-			return nil, fmt.Errorf("signature %d: %v: %w", i, err, ErrMalformed)
+	for i, s := range v.sigs {
+		if s.Unsupported != "" {
+			return nil, fmt.Errorf("signature %d: %s: %w", i, s.Unsupported, ErrMalformed)
 		}
-		s, ok := parsed.(*packet.Signature)
-		if !ok {
-			return nil, fmt.Errorf("signature %d: packet of type %T: %w", i, parsed, ErrMalformed)
-		}
-		out = append(out, k.verify(data, s, now))
 	}
-	return out, nil
+	if _, err := v.Write(data); err != nil {
+		return nil, err
+	}
+	return v.Judge(now), nil
 }
 
-func (k *Keyring) verify(data []byte, s *packet.Signature, now time.Time) Signature {
-	out := Signature{Algorithm: algorithm(s.PubKeyAlgo), Created: s.CreationTime, Missing: true}
-	if s.SigLifetimeSecs != nil && *s.SigLifetimeSecs != 0 {
-		out.Expires = s.CreationTime.Add(time.Duration(*s.SigLifetimeSecs) * time.Second)
-		out.Expired = !now.Before(out.Expires)
-	}
-	switch {
-	case len(s.IssuerFingerprint) > 0:
-		out.Fingerprint = strings.ToUpper(fmt.Sprintf("%x", s.IssuerFingerprint))
-	case s.IssuerKeyId != nil:
-		out.Fingerprint = fmt.Sprintf("%016X", *s.IssuerKeyId)
-	}
-	for _, primary := range k.keys {
-		for _, key := range append([]*Key{primary}, primary.Subkeys...) {
-			if s.CheckKeyIdOrFingerprint(key.public) {
-				out.judge(data, s, primary, key, now)
-				if out.Valid {
-					return out
-				}
-			}
-		}
-	}
-	return out
+// candidate is a key that a signature may be by, with the hash of the data.
+type candidate struct {
+	primary, key *Key
+	hash         hash.Hash // nil: not one that counts
 }
 
 // judge judges a signature by the key that made it.
-func (out *Signature) judge(data []byte, s *packet.Signature, primary, key *Key, now time.Time) {
-	out.Missing, out.Key, out.Primary, out.Fingerprint = false, key, primary, key.Fingerprint
-	out.Revoked = primary.Revoked || key.Revoked
-	out.KeyExpired = primary.Expired(now) || key.Expired(now)
-	h, err := s.PrepareVerify()
-	if err != nil || s.SigType != packet.SigTypeBinary || weak(s) {
+func (out *Signature) judge(s *packet.Signature, c candidate, now time.Time) {
+	out.Missing, out.Key, out.Primary, out.Fingerprint = false, c.key, c.primary, c.key.Fingerprint
+	out.Revoked = c.primary.Revoked || c.key.Revoked
+	out.KeyExpired = c.primary.Expired(now) || c.key.Expired(now)
+	if c.hash == nil {
 		return
 	}
-	h.Write(data)
-	good := key.public.VerifySignature(h, s) == nil && key.signs && !s.CreationTime.Before(key.Created)
+	good := c.key.public.VerifySignature(c.hash, s) == nil && c.key.signs && !s.CreationTime.Before(c.key.Created)
 	out.Valid = good && !out.Revoked && !out.KeyExpired && !out.Expired
+}
+
+// issuer is the fingerprint, or the ID, of the key that a signature names.
+func issuer(s *packet.Signature) string {
+	switch {
+	case len(s.IssuerFingerprint) > 0:
+		return strings.ToUpper(fmt.Sprintf("%x", s.IssuerFingerprint))
+	case s.IssuerKeyId != nil:
+		return fmt.Sprintf("%016X", *s.IssuerKeyId)
+	}
+	return ""
 }
 
 // weak tells whether a hash is one that signatures can be forged with.
@@ -123,6 +120,10 @@ func algorithm(a packet.PublicKeyAlgorithm) string {
 		return "ECDH"
 	case packet.PubKeyAlgoEdDSA, packet.PubKeyAlgoEd25519, packet.PubKeyAlgoEd448:
 		return "EdDSA"
+	case packet.PubKeyAlgoMldsa65Ed25519: // these have no name in GPGME yet
+		return "ML-DSA-65+Ed25519"
+	case packet.PubKeyAlgoMldsa87Ed448:
+		return "ML-DSA-87+Ed448"
 	}
 	return "[unknown name]"
 }
