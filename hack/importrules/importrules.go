@@ -35,6 +35,7 @@ var within = map[string][]string{
 	"pkg/filetree":       {"pkg/digest", "pkg/segment"},
 	"pkg/ostree":         {"pkg/gvariant"},
 	"pkg/repodata/index": {},
+	"pkg/rpm":            {"pkg/openpgp"},
 }
 
 // libraries names, for each outside module that one package alone may import, that

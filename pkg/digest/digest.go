@@ -8,6 +8,7 @@ import (
 	"crypto/md5"
 	"crypto/sha1"
 	"crypto/sha256"
+	"crypto/sha3"
 	"crypto/sha512"
 	"encoding/hex"
 	"errors"
@@ -34,6 +35,9 @@ const (
 	SHA256 Algorithm = "sha256"
 	SHA384 Algorithm = "sha384"
 	SHA512 Algorithm = "sha512"
+
+	SHA3256 Algorithm = "sha3-256"
+	SHA3512 Algorithm = "sha3-512"
 )
 
 // New returns a hash of the algorithm, or nil when it is not known.
@@ -51,14 +55,18 @@ func (a Algorithm) New() hash.Hash {
 		return sha512.New384()
 	case SHA512:
 		return sha512.New()
+	case SHA3256:
+		return sha3.New256()
+	case SHA3512:
+		return sha3.New512()
 	}
 	return nil
 }
 
-// Strong tells whether the algorithm resists a forger: SHA-256 and its family.
+// Strong tells whether the algorithm resists a forger: SHA-256 and its family, SHA-3.
 func (a Algorithm) Strong() bool {
 	switch a {
-	case SHA224, SHA256, SHA384, SHA512:
+	case SHA224, SHA256, SHA384, SHA512, SHA3256, SHA3512:
 		return true
 	}
 	return false

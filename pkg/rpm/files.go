@@ -45,6 +45,7 @@ type File struct {
 // digestAlgorithms are OpenPGP's numbers.
 var digestAlgorithms = map[int64]digest.Algorithm{
 	0: digest.MD5, 1: digest.MD5, 2: digest.SHA1, 8: digest.SHA256, 9: digest.SHA384, 10: digest.SHA512, 11: digest.SHA224,
+	12: digest.SHA3256, 14: digest.SHA3512,
 }
 
 // kinds are the type bits of a mode.

@@ -3,8 +3,15 @@ package rpm
 // Tags of the signature header.
 const (
 	tagHeaderSignatures = 62
+	tagSigDSA           = 267 // also ECDSA and EdDSA
+	tagSigRSA           = 268
 	tagSigSHA1          = 269
 	tagSigSHA256        = 273
+	tagSigOpenPGP       = 278
+	tagSigSHA3          = 279
+	tagSigPGP           = 1002
+	tagSigMD5           = 1004
+	tagSigGPG           = 1005
 )
 
 // Tags of the main header.
@@ -50,6 +57,12 @@ const (
 	tagFileCaps          = 5010
 	tagFileDigestAlgo    = 5011
 	tagPayloadDigest     = 5092
+	tagPayloadDigestAlgo = 5093
+	tagPayloadDigestAlt  = 5097
+	tagPayloadSHA512     = 5121
+	tagPayloadSHA512Alt  = 5122
+	tagPayloadSHA3       = 5123
+	tagPayloadSHA3Alt    = 5124
 )
 
 // depTags are the three parallel arrays of a kind of dependency.
