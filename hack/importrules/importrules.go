@@ -22,7 +22,7 @@ var layers = [][]string{
 		"pkg/treefile", "pkg/rpm", "pkg/repodata", "pkg/ostree", "pkg/gvariant", "pkg/keyfile", "pkg/openpgp",
 		"pkg/disk/gpt", "pkg/disk/ext4", "pkg/disk/fat", "pkg/disk/grub", "pkg/image/qcow2", "pkg/image/vdi", "pkg/selinux",
 	},
-	{"pkg/fsutil", "pkg/units", "pkg/digest", "pkg/compress", "pkg/filetree", "pkg/segment", "pkg/nevra", "pkg/spelling"},
+	{"pkg/fsutil", "pkg/units", "pkg/digest", "pkg/compress", "pkg/filetree", "pkg/segment", "pkg/nevra", "pkg/spelling", "pkg/datetime"},
 }
 
 // within lists the imports that stay in one layer.

@@ -9,6 +9,7 @@ func sentence(err error) string {
 		pullSentence,
 		refSentence,
 		objectSentence,
+		commitSentence,
 	} {
 		if s := words(err); s != "" {
 			return s

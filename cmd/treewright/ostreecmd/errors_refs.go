@@ -3,6 +3,7 @@ package ostreecmd
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/treewright/treewright/pkg/ostree"
 	"github.com/treewright/treewright/pkg/ostree/repo"
@@ -25,7 +26,7 @@ func refSentence(err error) string {
 	case errors.Is(e, repo.ErrAliased):
 		return fmt.Sprintf("Ref '%s' has an active alias: '%s'", e.Name, e.Other)
 	case errors.Is(e, repo.ErrConflict):
-		return fmt.Sprintf("Conflict: %s exists under %s when attempting write", e.Other, e.Name)
+		return fmt.Sprintf("Conflict: %s exists under %s when attempting write", strings.TrimPrefix(e.Other, e.Name+"/"), e.Name)
 	case errors.Is(e, ostree.ErrMalformed):
 		return "Invalid refspec " + e.Name
 	}

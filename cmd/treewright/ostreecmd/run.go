@@ -190,6 +190,8 @@ func parse(f *pflag.FlagSet, args []string) error {
 		return fmt.Errorf("Unknown option --%s", unknown.GetSpecifiedName())
 	case errors.As(err, &missing):
 		return fmt.Errorf("Missing argument for --%s", missing.GetFlag().Name)
+	case errors.As(err, &invalid) && invalid.GetFlag().Value.Type() == "int":
+		return fmt.Errorf("Cannot parse integer value “%s” for --%s", invalid.GetValue(), invalid.GetFlag().Name)
 	case errors.As(err, &invalid):
 		return fmt.Errorf("Cannot parse value “%s” for --%s", invalid.GetValue(), invalid.GetFlag().Name)
 	}

@@ -84,12 +84,24 @@ func parseMetadata(list []string) (ostree.Metadata, error) {
 		}
 		v, err := gvariant.ParseText(text)
 		if err != nil {
-			return nil, fmt.Errorf("Error parsing variant ‘%s’: %w", text, err)
+			return nil, &variantError{s, text, err}
 		}
 		out = append(out, ostree.MetaEntry{Key: k, Value: v})
 	}
 	return out, nil
 }
+
+// variantError is a VALUE that is no text of a GVariant.
+type variantError struct {
+	entry, value string
+	err          error
+}
+
+func (e *variantError) Error() string {
+	return fmt.Sprintf("Error parsing variant ‘%s’: %v", e.value, e.err)
+}
+
+func (e *variantError) Unwrap() error { return e.err }
 
 // now is SOURCE_DATE_EPOCH when it is set, else the time.
 func (e *env) now() (time.Time, error) {

@@ -241,7 +241,7 @@ func (r *Repo) statBare(path string) (*ostree.File, error) {
 		h.UID, h.GID = st.Uid, st.Gid
 		if r.xattrs {
 			var err error
-			if h.Xattrs, err = readXattrs(path); err != nil {
+			if h.Xattrs, err = ReadXattrs(path); err != nil {
 				return nil, err
 			}
 		}

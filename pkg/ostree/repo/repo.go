@@ -193,6 +193,9 @@ func (r *Repo) Path() string { return r.path }
 // Mode is how objects are stored.
 func (r *Repo) Mode() ostree.Mode { return r.mode }
 
+// Xattrs tells whether the repository keeps extended attributes.
+func (r *Repo) Xattrs() bool { return r.xattrs }
+
 // DisableSync makes transactions not wait for the disk: for repositories that can be
 // made again.
 func (r *Repo) DisableSync() { r.fsync = false }

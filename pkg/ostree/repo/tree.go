@@ -23,6 +23,9 @@ type TreeOptions struct {
 	// Lookup returns the checksum of a file's object when the caller knows it. Its
 	// content is then read only when the repository lacks the object. nil knows none.
 	Lookup func(*filetree.Node) (ostree.Checksum, bool)
+	// Folder returns the objects of a folder when the caller knows them and they are in
+	// the repository with all they lead to. nil knows none.
+	Folder func(*filetree.Node) (tree, meta ostree.Checksum, ok bool)
 	// Learned is told the checksum of each file that had to be read. It is called
 	// by one goroutine at a time. nil is not told.
 	Learned  func(*filetree.Node, ostree.Checksum)
@@ -110,6 +113,9 @@ func (w *treeWriter) jobs(root *filetree.Node) ([]job, error) {
 	var jobs []job
 	seen := map[*filetree.Node]bool{}
 	err := root.Walk(func(p string, n *filetree.Node) error {
+		if w.known(n) {
+			return filetree.SkipDir
+		}
 		n = inode(n)
 		if n.Kind == filetree.Dir || seen[n] {
 			return nil
@@ -121,6 +127,15 @@ func (w *treeWriter) jobs(root *filetree.Node) ([]job, error) {
 		return nil
 	})
 	return jobs, err
+}
+
+// known tells whether n is a folder whose objects the caller knows.
+func (w *treeWriter) known(n *filetree.Node) bool {
+	if n.Kind != filetree.Dir || w.o.Folder == nil {
+		return false
+	}
+	_, _, ok := w.o.Folder(n)
+	return ok
 }
 
 // duplicate tells whether a file that came before has the same object.
@@ -160,11 +175,7 @@ func (w *treeWriter) set(n *filetree.Node, c ostree.Checksum, learned bool) {
 }
 
 func (w *treeWriter) file(n *filetree.Node) error {
-	h, err := ostree.FileOf(n)
-	if err != nil {
-		return err
-	}
-	known, ok := w.lookup(h, n)
+	known, ok := w.lookup(n)
 	if ok {
 		there, err := w.t.has(ostree.TypeFile, known)
 		if err != nil {
@@ -174,6 +185,10 @@ func (w *treeWriter) file(n *filetree.Node) error {
 			w.set(n, known, false)
 			return nil
 		}
+	}
+	h, err := ostree.FileOf(n)
+	if err != nil {
+		return err
 	}
 	c, err := w.write(h, n)
 	if err != nil {
@@ -187,7 +202,7 @@ func (w *treeWriter) file(n *filetree.Node) error {
 }
 
 // lookup returns the checksum of a file's object when it is known.
-func (w *treeWriter) lookup(h *ostree.File, n *filetree.Node) (ostree.Checksum, bool) {
+func (w *treeWriter) lookup(n *filetree.Node) (ostree.Checksum, bool) {
 	if n.Kind != filetree.File {
 		return ostree.Checksum{}, false
 	}
@@ -196,12 +211,16 @@ func (w *treeWriter) lookup(h *ostree.File, n *filetree.Node) (ostree.Checksum, 
 			return c, true
 		}
 	}
-	if from, ok := n.From.(Content); ok {
-		if g, err := from.Repo.StatFile(from.Checksum); err == nil && g.Equal(h) {
-			return from.Checksum, true
-		}
+	from, ok := n.From.(Content)
+	if !ok {
+		return ostree.Checksum{}, false
 	}
-	return ostree.Checksum{}, false
+	h, err := ostree.FileOf(n)
+	if err != nil {
+		return ostree.Checksum{}, false
+	}
+	g, err := from.Repo.StatFile(from.Checksum)
+	return from.Checksum, err == nil && g.Equal(h)
 }
 
 // write opens the content and writes the object; what the node promises of the
@@ -230,6 +249,10 @@ func (w *treeWriter) write(h *ostree.File, n *filetree.Node) (c ostree.Checksum,
 func (w *treeWriter) dir(ctx context.Context, at string, d *filetree.Node) (tree, meta ostree.Checksum, err error) {
 	if ctx.Err() != nil {
 		return tree, meta, context.Cause(ctx)
+	}
+	if w.known(d) {
+		tree, meta, _ = w.o.Folder(d)
+		return tree, meta, nil
 	}
 	var dt ostree.DirTree
 	for _, name := range d.Names() {

@@ -32,6 +32,7 @@ type Txn struct {
 
 	mu     sync.Mutex
 	ended  bool
+	stats  Stats
 	staged map[string]bool // object names below objects/
 	refs   map[RefName]ostree.Checksum
 }

@@ -86,6 +86,7 @@ func (t *Txn) writeNamed(ty ostree.ObjectType, c ostree.Checksum, b []byte) erro
 	}
 	if ty != ostree.TypeCommitMeta {
 		if there, err := t.has(ty, c); err != nil || there {
+			t.countMetadata(false)
 			return err
 		}
 	}
@@ -95,6 +96,9 @@ func (t *Txn) writeNamed(ty ostree.ObjectType, c ostree.Checksum, b []byte) erro
 	})
 	if err != nil {
 		return fmt.Errorf("object %s: %w", Object{ty, c}, err)
+	}
+	if ty != ostree.TypeCommitMeta {
+		t.countMetadata(true)
 	}
 	return nil
 }
@@ -142,9 +146,11 @@ func (t *Txn) WriteFile(h *ostree.File, r io.Reader) (c ostree.Checksum, err err
 	sum.Write((*buf)[:n])
 	sum.Sum(c[:0])
 	if there, err := t.has(ostree.TypeFile, c); err != nil || there {
+		t.countContent(0, false)
 		return c, err
 	}
 	err = t.write(ostree.TypeFile, c, func(f *os.File) error { return t.fill(f, h, bytes.NewReader((*buf)[:n])) })
+	t.countContent(h.Size, true)
 	return c, err
 }
 
@@ -167,8 +173,10 @@ func (t *Txn) writeLarge(h *ostree.File, sum hash.Hash, r io.Reader) (c ostree.C
 	}
 	sum.Sum(c[:0])
 	if there, err := t.has(ostree.TypeFile, c); err != nil || there {
+		t.countContent(0, false)
 		return c, errors.Join(err, os.Remove(f.Name()))
 	}
+	t.countContent(h.Size, true)
 	return c, t.keep(f.Name(), ostree.TypeFile, c)
 }
 

@@ -33,9 +33,9 @@ func getXattr(path, name string) ([]byte, error) {
 	return twice(func(b []byte) (int, error) { return unix.Lgetxattr(path, name, b) })
 }
 
-// readXattrs returns the extended attributes of a file or link, sorted by name. As
+// ReadXattrs returns the extended attributes of a file or link, sorted by name. As
 // in libostree an attribute with an empty value does not count.
-func readXattrs(path string) ([]filetree.Xattr, error) {
+func ReadXattrs(path string) ([]filetree.Xattr, error) {
 	names, err := twice(func(b []byte) (int, error) { return unix.Llistxattr(path, b) })
 	if errors.Is(err, unix.ENOTSUP) || err == nil && len(names) == 0 {
 		return nil, nil
