@@ -19,6 +19,7 @@ import (
 	"github.com/treewright/treewright/pkg/digest"
 	"github.com/treewright/treewright/pkg/filetree"
 	"github.com/treewright/treewright/pkg/fsutil"
+	"github.com/treewright/treewright/pkg/openpgp"
 	"github.com/treewright/treewright/pkg/ostree"
 	"github.com/treewright/treewright/pkg/ostree/repo"
 	"github.com/treewright/treewright/pkg/repodata"
@@ -35,6 +36,9 @@ type record struct {
 	// Objects are the checksums of the regular files' objects, with root as owner, by
 	// position; zero for others.
 	Objects []ostree.Checksum `json:"objects"`
+	// Signed is the fingerprint of the key that signed the package, when that was
+	// asked for.
+	Signed string `json:"signed,omitempty"`
 
 	header *rpm.Header
 }
@@ -56,11 +60,18 @@ func (c *Config) fetch(ctx context.Context, r *resolution) (*imported, error) {
 		return nil, err
 	}
 	build.DisableSync() // it can be made again; records are written when it is on disk
+	keys, err := r.keys(ctx)
+	if err != nil {
+		return nil, err
+	}
 	out := &imported{build: build, records: make([]*record, len(r.packages))}
 	var missing []int
 	for i, p := range r.packages {
 		if out.records[i], err = c.readRecord(build, p); err != nil {
 			return nil, err
+		}
+		if out.records[i] != nil && !out.records[i].signedBy(keys[p.Repo.ID]) {
+			out.records[i] = nil
 		}
 		if out.records[i] == nil {
 			missing = append(missing, i)
@@ -77,7 +88,7 @@ func (c *Config) fetch(ctx context.Context, r *resolution) (*imported, error) {
 	if err != nil {
 		return nil, corrupt(err)
 	}
-	return out, c.importAll(ctx, out, r.packages, missing, files)
+	return out, c.importAll(ctx, out, r, keys, missing, files)
 }
 
 // corrupt gives errors of damaged content the sentinel that commands know.
@@ -89,7 +100,7 @@ func corrupt(err error) error {
 }
 
 // importAll unpacks packages on all cores.
-func (c *Config) importAll(ctx context.Context, out *imported, packages []*repodata.Package, missing []int, files []string) error {
+func (c *Config) importAll(ctx context.Context, out *imported, r *resolution, keys map[string]*openpgp.Keyring, missing []int, files []string) error {
 	txn, err := out.build.Begin(ctx)
 	if err != nil {
 		return err
@@ -103,9 +114,10 @@ func (c *Config) importAll(ctx context.Context, out *imported, packages []*repod
 			if gctx.Err() != nil {
 				return context.Cause(gctx)
 			}
-			rec, err := importPackage(txn, files[n])
+			p := r.packages[i]
+			rec, err := importPackage(txn, files[n], keys[p.Repo.ID])
 			if err != nil {
-				return fmt.Errorf("package %s: %s: %w", packages[i].NEVRA, files[n], corrupt(err))
+				return importError(err, p, files[n], r.configs[p.Repo.ID])
 			}
 			out.records[i] = rec
 			c.Progress.Step("unpacking packages", done.Add(1), int64(len(missing)))
@@ -119,26 +131,52 @@ func (c *Config) importAll(ctx context.Context, out *imported, packages []*repod
 		return err
 	}
 	for _, i := range missing {
-		if err := c.writeRecord(packages[i], out.records[i]); err != nil {
+		if err := c.writeRecord(r.packages[i], out.records[i]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// importPackage streams one package's payload into the build repository.
-func importPackage(txn *repo.Txn, file string) (*record, error) {
+// importPackage streams one package's payload into the build repository. With keys it
+// has to be signed by one of them: where the header tells that it is not, nothing is
+// unpacked; in any case there is no record of it, without which no tree has its files.
+func importPackage(txn *repo.Txn, file string, keys *openpgp.Keyring) (*record, error) {
 	f, err := os.Open(file)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	r := bufio.NewReaderSize(f, 256<<10)
+	var r io.Reader = bufio.NewReaderSize(f, 256<<10)
 	h, err := rpm.ReadHeader(r)
 	if err != nil {
 		return nil, err
 	}
+	if keys == nil {
+		return unpack(txn, h, r)
+	}
+	v, err := rpm.NewVerification(h, keys)
+	if err != nil {
+		return nil, err
+	}
+	if err := v.CheckHeader(); err != nil {
+		return nil, err
+	}
+	rec, err := unpack(txn, h, io.TeeReader(r, v))
+	if err != nil {
+		return nil, err
+	}
+	if err := v.CheckSigned(); err != nil {
+		return nil, err
+	}
+	rec.Signed = v.SignedBy().Fingerprint
+	return rec, nil
+}
+
+// unpack reads the payload to its end.
+func unpack(txn *repo.Txn, h *rpm.Header, r io.Reader) (*record, error) {
 	rec := &record{Version: recordVersion, header: h}
+	var err error
 	if rec.Files, err = h.Files(); err != nil {
 		return nil, err
 	}

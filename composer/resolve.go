@@ -148,9 +148,13 @@ func (o *ResolveOptions) resolveWith(ctx context.Context, t *treefile.Treefile, 
 		return nil, err
 	}
 	for i, c := range configs {
-		if c.GPGCheck || c.RepoGPGCheck {
-			return nil, &hintError{fmt.Errorf("RPM repository %s: gpgcheck and repo_gpgcheck are not supported yet", c.ID),
-				"set both to 0 in the .repo file if you trust the place it names"}
+		if c.RepoGPGCheck {
+			return nil, &hintError{fmt.Errorf("RPM repository %s: repo_gpgcheck is not supported yet", c.ID),
+				"set it to 0 in the .repo file if you trust the place it names"}
+		}
+		if c.GPGCheck && len(c.GPGKey) == 0 {
+			return nil, &hintError{fmt.Errorf("RPM repository %s: gpgcheck is on, but there is no gpgkey", c.ID),
+				"name the file or URL of its key with gpgkey= in the .repo file, or set gpgcheck=0 if you trust the place it names"}
 		}
 		o.Progress.Step("reading RPM repositories", int64(i), int64(len(configs)))
 		repo, err := r.client.Load(ctx, c)
@@ -259,9 +263,11 @@ func (o *ResolveOptions) repoFiles(t *treefile.Treefile) ([]repodata.RepoConfig,
 			return nil, err
 		}
 		for i := range configs {
-			for j, u := range configs[i].BaseURL {
-				if configs[i].BaseURL[j], err = repoPlace(u, dir); err != nil {
-					return nil, err
+			for _, places := range [][]string{configs[i].BaseURL, configs[i].GPGKey} {
+				for j, u := range places {
+					if places[j], err = repoPlace(u, dir); err != nil {
+						return nil, err
+					}
 				}
 			}
 		}

@@ -33,7 +33,7 @@ func ReadHeader(r io.Reader) (*Header, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := DigestError(h.headerDigests()); err != nil {
+	if err := digestError(h.headerDigests()); err != nil {
 		return nil, fmt.Errorf("main header at byte %d: %w", h.Start, err)
 	}
 	return h, nil

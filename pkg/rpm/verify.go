@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/md5"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -246,80 +245,4 @@ func Verify(r io.Reader, keys *openpgp.Keyring) (*Header, *Verification, error) 
 		return nil, nil, fmt.Errorf("payload: %w", err)
 	}
 	return h, v, nil
-}
-
-// What is wrong with the signatures of a package; for errors.Is.
-var (
-	ErrNotSigned            = errors.New("package is not signed")
-	ErrNoKey                = errors.New("package is signed by an unknown key")
-	ErrBadSignature         = errors.New("package's signature is wrong")
-	ErrNotTrusted           = errors.New("package is signed by a key that was not good")
-	ErrUnsupportedSignature = errors.New("package's signature is of a kind that is not supported")
-)
-
-// SignatureError says why a package does not count as signed. It is one of the errors
-// above for errors.Is.
-type SignatureError struct {
-	Check *Check // what failed; nil when nothing is there
-	KeyID string // of the key that the signature names, 16 hexadecimal digits; may be empty
-	kind  error
-}
-
-func (e *SignatureError) Error() string {
-	if e.Check == nil {
-		return e.kind.Error()
-	}
-	return e.Check.String() + ": " + e.Check.Detail + ": " + e.kind.Error()
-}
-
-// Unwrap tells which of the errors it is.
-func (e *SignatureError) Unwrap() error { return e.kind }
-
-var signatureKinds = map[Status]error{
-	StatusBad: ErrBadSignature, StatusNoKey: ErrNoKey, StatusNotTrusted: ErrNotTrusted, StatusUnsupported: ErrUnsupportedSignature,
-}
-
-// DigestError says which digest is wrong, and wraps [ErrCorrupt]; nil when none is.
-func DigestError(checks []Check) error {
-	for _, c := range checks {
-		if c.Signature == nil && c.Status == StatusBad {
-			return fmt.Errorf("%s: %s: %w", c, c.Detail, ErrCorrupt)
-		}
-	}
-	return nil
-}
-
-// CheckSigned tells whether checks make a package count as signed, as gpgcheck=1 of
-// dnf means it: header and payload are both covered by a signature of a key of the
-// keyring, directly or, for the payload, by a digest in the signed header; and nothing
-// is wrong. A second signature by an unknown key does no harm.
-//
-// The error is a [*SignatureError], or wraps [ErrCorrupt] when a digest is wrong. For
-// the checks of [Verification.Header] only the header has to be covered.
-func CheckSigned(checks []Check, parts Range) error {
-	if err := DigestError(checks); err != nil {
-		return err
-	}
-	var signed, digested Range
-	worst := &SignatureError{kind: ErrNotSigned}
-	for _, c := range checks {
-		switch {
-		case c.Signature == nil && c.Algorithm.Strong():
-			digested |= c.Range
-		case c.Signature == nil:
-		case c.Status == StatusOK:
-			signed |= c.Range
-		case c.Status == StatusBad:
-			return &SignatureError{&c, c.Signature.KeyID(), ErrBadSignature}
-		case worst.Check == nil:
-			worst = &SignatureError{&c, c.Signature.KeyID(), signatureKinds[c.Status]}
-		}
-	}
-	if signed&RangeHeader != 0 {
-		signed |= digested & RangePayload
-	}
-	if signed&parts == parts {
-		return nil
-	}
-	return worst
 }

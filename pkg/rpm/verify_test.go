@@ -138,7 +138,7 @@ func TestCheckSigned(t *testing.T) {
 		out, rpmErr := exec.Command(tool, "--dbpath", dbpath, "--define", "_pkgverify_level signature", "-Kv", file).CombinedOutput()
 		_, v, err := rpm.Verify(bytes.NewReader(read(t, file)), keys)
 		if err == nil {
-			err = rpm.CheckSigned(v.Checks(), rpm.RangeBoth)
+			err = v.CheckSigned()
 		}
 		if (err == nil) != (rpmErr == nil) {
 			t.Errorf("%s: %v; rpm has %v\n%s", file, err, rpmErr, out)
@@ -190,7 +190,7 @@ func TestSignatures(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := rpm.CheckSigned(v.Checks(), rpm.RangeBoth); !errors.Is(err, tc.want) {
+			if err := v.CheckSigned(); !errors.Is(err, tc.want) {
 				t.Errorf("CheckSigned = %v, want %v\n%v", err, tc.want, v.Checks())
 			}
 		})
@@ -221,7 +221,7 @@ func TestForged(t *testing.T) {
 			t.Fatal(err)
 		}
 		for what, err := range map[string]error{
-			"header": rpm.CheckSigned(v.Header(), rpm.RangeHeader), "package": rpm.CheckSigned(v.Checks(), rpm.RangeBoth),
+			"header": v.CheckHeader(), "package": v.CheckSigned(),
 		} {
 			var se *rpm.SignatureError
 			if !errors.As(err, &se) || !errors.Is(err, rpm.ErrBadSignature) || se.KeyID != "4344591E1964C5FC" {
@@ -252,7 +252,7 @@ func FuzzVerify(f *testing.F) {
 			return
 		}
 		var se *rpm.SignatureError
-		if err := rpm.CheckSigned(v.Checks(), rpm.RangeBoth); err != nil && !errors.Is(err, rpm.ErrCorrupt) && !errors.As(err, &se) {
+		if err := v.CheckSigned(); err != nil && !errors.Is(err, rpm.ErrCorrupt) && !errors.As(err, &se) {
 			t.Fatal(err)
 		}
 	})
