@@ -5,7 +5,7 @@ set -eu
 declare -A package=(
 	[ostree]=ostree [qemu-img]=qemu-utils [qemu-system-x86_64]=qemu-system-x86 [rpm]=rpm [gpg]=gnupg
 	[createrepo_c]=createrepo-c [testsolv]=libsolv-tools [dnf]=dnf [e2fsck]=e2fsprogs [sgdisk]=gdisk
-	[grub-mkimage]=grub-common [fsck.fat]=dosfstools [mcopy]=mtools [xz]=xz-utils [getfattr]=attr [setcap]=libcap2-bin [zstd]=zstd [cpio]=cpio [busybox]=busybox-static [bzip2]=bzip2
+	[grub-mkimage]=grub-common [fsck.fat]=dosfstools [mcopy]=mtools [xz]=xz-utils [getfattr]=attr [setcap]=libcap2-bin [zstd]=zstd [cpio]=cpio [busybox]=busybox-static [bzip2]=bzip2 [matchpathcon]=selinux-utils
 )
 export PATH=$PATH:/usr/sbin:/sbin
 
@@ -15,6 +15,7 @@ for tool in "${!package[@]}"; do
 done
 [ -e /usr/libexec/installed-tests/libostree ] || missing+=(ostree-tests)
 /usr/bin/python3 -c 'import gi' 2>/dev/null || missing+=(python3 python3-gi)
+[ -e /etc/selinux/default/contexts/files/file_contexts ] || missing+=(selinux-policy-default)
 [ -e /usr/share/OVMF/OVMF_CODE_4M.fd ] || missing+=(ovmf)
 [ -e /usr/lib/grub/i386-pc ] || missing+=(grub-pc-bin)
 [ -e /usr/lib/grub/x86_64-efi ] || missing+=(grub-efi-amd64-bin)
