@@ -5,7 +5,7 @@ set -eu
 declare -A package=(
 	[ostree]=ostree [qemu-img]=qemu-utils [qemu-system-x86_64]=qemu-system-x86 [rpm]=rpm [gpg]=gnupg
 	[createrepo_c]=createrepo-c [testsolv]=libsolv-tools [dnf]=dnf [e2fsck]=e2fsprogs [sgdisk]=gdisk
-	[grub-mkimage]=grub-common [fsck.fat]=dosfstools [mcopy]=mtools [xz]=xz-utils [getfattr]=attr [setcap]=libcap2-bin [zstd]=zstd [cpio]=cpio [busybox]=busybox-static [bzip2]=bzip2 [matchpathcon]=selinux-utils
+	[grub-mkimage]=grub-common [fsck.fat]=dosfstools [mcopy]=mtools [xz]=xz-utils [getfattr]=attr [setcap]=libcap2-bin [zstd]=zstd [cpio]=cpio [busybox]=busybox-static [bzip2]=bzip2 [matchpathcon]=selinux-utils [newuidmap]=uidmap
 )
 export PATH=$PATH:/usr/sbin:/sbin
 

@@ -18,7 +18,7 @@ var (
 // Check tells why no sandbox can be made here, in a sentence with a remedy; nil when
 // one can. dir is a folder to try it in.
 func Check(ctx context.Context, dir string) error {
-	return probe(ctx, dir, setup{})
+	return probe(ctx, dir, setup{Users: AvailableUsers()})
 }
 
 // CheckOverlay tells whether [Options].Overlay can be used, with folders that lie in
@@ -28,7 +28,7 @@ func CheckOverlay(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	defer RemoveAll(over)
+	defer RemoveAll(ctx, over)
 	return probe(ctx, dir, setup{Overlay: over})
 }
 
@@ -37,7 +37,7 @@ func probe(ctx context.Context, dir string, s setup) error {
 	if err != nil {
 		return err
 	}
-	defer RemoveAll(root)
+	defer RemoveAll(ctx, root)
 	s.Root, s.Probe = root, true
 	return s.run(ctx, nil, nil, nil)
 }

@@ -16,13 +16,18 @@ import (
 // Init lets this process use [Run]. In the process that Run starts it sets the sandbox
 // up, runs the program, and does not return.
 func Init() {
-	if len(os.Args) != 1 || os.Args[0] != childName {
+	if len(os.Args) == 0 || os.Args[0] != childName {
 		ready.Store(true)
 		return
 	}
 	runtime.LockOSThread() // capabilities are a thread's
 	report := os.NewFile(childReport, "report")
-	err := runChild(report)
+	var err error
+	if len(os.Args) > 1 {
+		err = waitForIDs()
+	} else {
+		err = runChild(report)
+	}
 	f := failure{Message: err.Error()}
 	var at *stageError
 	if errors.As(err, &at) {
@@ -49,6 +54,16 @@ func stage(name string, err error) error {
 	return &stageError{name, err}
 }
 
+// waitForIDs waits until the ids of this process's user namespace are there, and starts
+// anew: whoever has no id in it loses what it may do there at the first program.
+func waitForIDs() error {
+	var b [1]byte
+	if n, err := unix.Read(childSetup, b[:]); err != nil || n == 0 {
+		return stage("making namespaces", fmt.Errorf("no ids came: %v", err))
+	}
+	return stage("making namespaces", unix.Exec("/proc/self/exe", []string{childName}, []string{}))
+}
+
 // runChild never returns nil: it ends with the program's status.
 func runChild(report *os.File) error {
 	var s setup
@@ -57,9 +72,17 @@ func runChild(report *os.File) error {
 		return fmt.Errorf("the sandbox's setup: %w", err)
 	}
 	told.Close()
+	// A start anew forgets that this process is to end with the one that started it.
+	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
+		return stage("tying lives together", err)
+	}
 	// Nothing that this process was given by mistake reaches the program.
 	if err := unix.CloseRange(childReport, ^uint(0), unix.CLOSE_RANGE_CLOEXEC); err != nil {
 		return stage("closing files", err)
+	}
+	if s.Host {
+		report.Close()
+		s.builtin()
 	}
 	if err := s.mounts(); err != nil {
 		return err
@@ -74,6 +97,9 @@ func runChild(report *os.File) error {
 	if err := dropPrivileges(); err != nil {
 		return stage("dropping capabilities", err)
 	}
+	if err := restrict(s.Users); err != nil {
+		return stage("restricting system calls", err)
+	}
 	if err := os.Chdir(filepath.Join("/", s.Dir)); err != nil {
 		return err
 	}
@@ -81,6 +107,13 @@ func runChild(report *os.File) error {
 		os.Exit(0)
 	}
 	report.Close()
+	if s.Builtin != "" {
+		for _, kv := range s.Env {
+			k, v, _ := strings.Cut(kv, "=")
+			os.Setenv(k, v)
+		}
+		s.builtin()
+	}
 	s.supervise()
 	panic("unreachable")
 }

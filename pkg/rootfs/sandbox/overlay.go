@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,8 +13,8 @@ import (
 	"github.com/treewright/treewright/pkg/filetree"
 )
 
-// Change is a path that a program changed. Attributes other than mode, and who owns it,
-// are not told: inside, all belongs to root.
+// Change is a path that a program changed. Owners are the ids inside. Attributes other
+// than mode and owner are not told.
 type Change struct {
 	Path    string // relative to the root
 	Deleted bool
@@ -53,11 +54,18 @@ func mountOverlay(root, overlay string) error {
 // Changes lists what programs changed that ran with this [Options].Overlay, by path, a
 // folder before what is in it. A folder is listed, too, when only something in it
 // changed. Sockets and the like are left out. No program should run with this overlay
-// afterwards: see [Walk].
-func Changes(overlay string) ([]Change, error) {
+// afterwards: all in it belongs to root then, and see [Walk].
+func Changes(ctx context.Context, overlay string) ([]Change, error) {
 	upper := filepath.Join(overlay, upperDir)
+	if _, err := os.Lstat(upper); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil // nothing ran
+	}
+	given, err := owners(ctx, upper)
+	if err != nil {
+		return nil, err
+	}
 	var out []Change
-	err := Walk(upper, func(p string, st *unix.Stat_t) error {
+	err = Walk(upper, func(p string, st *unix.Stat_t) error {
 		c := Change{Path: p}
 		full := filepath.Join(upper, p)
 		if st.Mode&unix.S_IFMT == unix.S_IFCHR && st.Rdev == 0 {
@@ -69,13 +77,13 @@ func Changes(overlay string) ([]Change, error) {
 		if err != nil || n == nil {
 			return err
 		}
+		if o, ok := given[p]; ok {
+			n.UID, n.GID, n.Mode = o.UID, o.GID, o.Mode
+		}
 		c.Node, c.Opaque = n, n.Kind == filetree.Dir && isOpaque(full)
 		out = append(out, c)
 		return nil
 	})
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil // nothing ran
-	}
 	return out, err
 }
 

@@ -1,9 +1,12 @@
 package sandbox_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -25,7 +28,7 @@ func overlay(t *testing.T) string {
 	} else if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { sandbox.RemoveAll(dir) })
+	t.Cleanup(func() { sandbox.RemoveAll(context.WithoutCancel(t.Context()), dir) })
 	return dir
 }
 
@@ -71,7 +74,7 @@ func TestOverlay(t *testing.T) {
 		if out, err := run(t, o, "cat /a/changed; ln -s to /a/link; echo secret >/closed/y; chmod 0 /closed/y /closed"); err != nil || out != "new\n" {
 			t.Fatalf("%q, %v", out, err)
 		}
-		changes, err := sandbox.Changes(over)
+		changes, err := sandbox.Changes(t.Context(), over)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -102,7 +105,7 @@ func TestOverlay(t *testing.T) {
 		if st := lstat(t, filepath.Join(dir, "a/mode")); st.Mode&0o7777 != 0o644 {
 			t.Errorf("the root was changed: mode %o", st.Mode)
 		}
-		if err := sandbox.RemoveAll(over); err != nil {
+		if err := sandbox.RemoveAll(context.WithoutCancel(t.Context()), over); err != nil {
 			t.Error(err)
 		}
 	})
@@ -129,7 +132,7 @@ func TestNoOverlay(t *testing.T) {
 }
 
 func TestChangesNone(t *testing.T) {
-	if c, err := sandbox.Changes(t.TempDir()); c != nil || err != nil {
+	if c, err := sandbox.Changes(t.Context(), t.TempDir()); c != nil || err != nil {
 		t.Errorf("%v, %v", c, err)
 	}
 }
@@ -153,4 +156,82 @@ func TestCapabilities(t *testing.T) {
 			t.Errorf("%x, want %x", v, want)
 		}
 	})
+}
+
+// TestOwners: what programs give to other users is told by the ids inside, whoever
+// runs them, and the overlay can be removed.
+func TestOwners(t *testing.T) {
+	both(t, func(t *testing.T) {
+		dir, over := root(t, "chown", "chmod", "stat"), overlay(t)
+		if err := os.WriteFile(filepath.Join(dir, "lower"), []byte("x"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		o := sandbox.Options{Root: dir, Overlay: over, Users: sandbox.AllUsers}
+		out, err := run(t, o, `set -e; mkdir -m 700 /d; echo a >/d/f; chmod 4640 /d/f; ln -s x /d/l
+			chown 12:34 /d /d/f; chmod u+s /d/f; chown -h 5:6 /d/l; chown 7 /lower; stat -c %u:%g:%a /d/f`)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		all := sandbox.AvailableUsers() == sandbox.AllUsers
+		if os.Getenv("TREEWRIGHT_TEST_WANT_USERS") != "" && !all {
+			t.Fatal("there is only root inside")
+		}
+		if want := map[bool]string{true: "12:34:4640\n", false: "0:0:4640\n"}[all]; out != want {
+			t.Errorf("inside: %q, want %q", out, want)
+		}
+		changes, err := sandbox.Changes(t.Context(), over)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, c := range changes {
+			if strings.HasPrefix(c.Path, "d") && c.Path != "dev" || c.Path == "lower" {
+				got = append(got, fmt.Sprintf("%s %d:%d %o", c.Path, c.Node.UID, c.Node.GID, c.Node.Mode))
+			}
+		}
+		want := "d 12:34 700, d/f 12:34 4640, d/l 5:6 777, lower 7:0 644"
+		if !all {
+			want = "d 0:0 700, d/f 0:0 4640, d/l 0:0 777" // to change nothing is no change
+		}
+		if strings.Join(got, ", ") != want {
+			t.Errorf("changes: %s, want %s", strings.Join(got, ", "), want)
+		}
+		if err := sandbox.RemoveAll(t.Context(), over); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestSubordinateIDs: a plain user to whom /etc/subuid gives ids has all users inside.
+func TestSubordinateIDs(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can make a user")
+	}
+	for _, tool := range []string{"newuidmap", "useradd"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			if os.Getenv("CI") != "" {
+				t.Fatal(err)
+			}
+			t.Skip(err)
+		}
+	}
+	const user = "treewright-subuid"
+	if out, err := exec.Command("useradd", "--create-home", user).CombinedOutput(); err != nil && !strings.Contains(string(out), "already exists") {
+		t.Fatalf("%v: %s", err, out)
+	}
+	t.Cleanup(func() { exec.Command("userdel", "--remove", user).Run() })
+	program := filepath.Join(t.TempDir(), "test")
+	self, err := os.ReadFile("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.WriteFile(program, self, 0o755), os.Chmod(filepath.Dir(filepath.Dir(program)), 0o755), os.Chmod(filepath.Dir(program), 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("su", user, "-s", "/bin/sh", "-c", program+" -test.run '^(TestOwners|TestInside|TestOverlay)$' -test.v")
+	cmd.Env = append(os.Environ(), "TREEWRIGHT_TEST_WANT_USERS=1", "TMPDIR=/tmp")
+	cmd.Dir = "/"
+	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "PASS: TestOwners") {
+		t.Errorf("%v\n%s", err, out)
+	}
 }

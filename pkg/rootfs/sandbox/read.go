@@ -107,14 +107,3 @@ func (f diskFile) Open() (io.ReadCloser, error) {
 	defer os.Chmod(string(f), st.Mode())
 	return os.Open(string(f))
 }
-
-// RemoveAll removes a folder in which a program ran, whatever modes it left there.
-func RemoveAll(dir string) error {
-	filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
-		if d != nil && d.IsDir() {
-			os.Chmod(p, 0o700)
-		}
-		return nil
-	})
-	return os.RemoveAll(dir)
-}

@@ -2,14 +2,17 @@
 // user, mount, pid, ipc, uts and network namespaces of its own. It needs no
 // privileges but that the kernel lets users make namespaces, and Linux 5.12.
 //
-// The user who runs it is root inside, and the only user there, also when that user is
-// root outside: what a program can do does not depend on who builds. Where root may
-// make no user namespace, as in some containers, there is none.
+// The user who runs it is root inside. Others are there when [Options].Users asks for
+// them and this user has ids to give: root has, and whom /etc/subuid gives some.
+// Without, what gives a file to another user succeeds and changes nothing, so that a
+// script goes on. Where root may make no user namespace, as in some containers, there
+// is none.
 //
 // There is no network. /proc is fresh, with what is the whole machine's read-only; /dev
 // has null, zero, full, random, urandom and tty of the host; /sys is empty; /tmp, /run
 // and /var are empty and forgotten at the end. The program has the capabilities that
-// package scripts need and can get no other; it has no controlling terminal and only
+// package scripts need and can get no other, a filter keeps it from system calls that
+// reach past the tree; it has no controlling terminal and only
 // its standard files open.
 //
 // The process that sets this up is this program itself, started again: [Init] must
@@ -49,6 +52,14 @@ type Options struct {
 	Binds         []Bind   // of the host
 
 	Timeout time.Duration // 0: none
+
+	// Users tells which users there are inside; where they are not available
+	// ([AvailableUsers]) there is only root.
+	Users Users
+
+	// Builtin is a function of this program, known by [Register], that runs in the
+	// place of Args[0] and gets Args. "" is none.
+	Builtin string
 }
 
 // Bind is a file or folder of the host that is seen inside.
@@ -68,6 +79,9 @@ type setup struct {
 	ReadOnly, KeepVar  bool
 	ReadOnlyPaths      []string
 	Binds              []Bind
+	Users              Users
+	Builtin            string
+	Host               bool // no other root: Builtin is trusted
 	Probe              bool // set up, and run nothing
 }
 
@@ -78,7 +92,7 @@ type setup struct {
 // there is no sandbox, [ErrNoOverlay] when only that is missing; or it is the context's
 // cause.
 func Run(ctx context.Context, o Options) error {
-	if len(o.Args) == 0 {
+	if len(o.Args) == 0 && o.Builtin == "" {
 		return errors.New("sandbox: no program to run")
 	}
 	s, err := o.setup()
@@ -95,7 +109,7 @@ func Run(ctx context.Context, o Options) error {
 
 func (o *Options) setup() (*setup, error) {
 	s := &setup{Dir: o.Dir, Args: o.Args, Env: append(append([]string{}, environment...), o.Env...), ReadOnly: o.ReadOnly,
-		KeepVar: o.KeepVar, ReadOnlyPaths: o.ReadOnlyPaths}
+		KeepVar: o.KeepVar, ReadOnlyPaths: o.ReadOnlyPaths, Users: min(o.Users, AvailableUsers()), Builtin: o.Builtin}
 	var err error
 	if s.Root, err = filepath.Abs(o.Root); err != nil {
 		return nil, err

@@ -72,14 +72,18 @@ type child struct {
 
 // start starts the child; as root without a user namespace where there can be none.
 func (s *setup) start(ctx context.Context, stdin io.Reader, out *output, stdout, stderr io.Writer) (*child, error) {
-	userspace := &syscall.SysProcAttr{
-		Cloneflags:  namespaces | unix.CLONE_NEWUSER,
-		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Geteuid(), Size: 1}},
-		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getegid(), Size: 1}},
+	ids := idMap{uids: []syscall.SysProcIDMap{{HostID: os.Geteuid(), Size: 1}}, gids: []syscall.SysProcIDMap{{HostID: os.Getegid(), Size: 1}}}
+	if s.Users == AllUsers {
+		ids = hostIDs()
 	}
-	c, err := s.startWith(ctx, userspace, stdin, out, stdout, stderr)
+	userspace := &syscall.SysProcAttr{Cloneflags: namespaces | unix.CLONE_NEWUSER}
+	if !ids.helpers {
+		userspace.UidMappings, userspace.GidMappings = ids.uids, ids.gids
+		userspace.GidMappingsEnableSetgroups = s.Users == AllUsers && os.Geteuid() == 0
+	}
+	c, err := s.startWith(ctx, userspace, ids, stdin, out, stdout, stderr)
 	if err != nil && os.Geteuid() == 0 && ctx.Err() == nil {
-		c, err = s.startWith(ctx, &syscall.SysProcAttr{Cloneflags: namespaces}, stdin, out, stdout, stderr)
+		c, err = s.startWith(ctx, &syscall.SysProcAttr{Cloneflags: namespaces}, idMap{}, stdin, out, stdout, stderr)
 	}
 	if err != nil {
 		return nil, unavailable("making namespaces", err)
@@ -87,7 +91,7 @@ func (s *setup) start(ctx context.Context, stdin io.Reader, out *output, stdout,
 	return c, nil
 }
 
-func (s *setup) startWith(ctx context.Context, attr *syscall.SysProcAttr, stdin io.Reader, out *output, stdout, stderr io.Writer) (*child, error) {
+func (s *setup) startWith(ctx context.Context, attr *syscall.SysProcAttr, ids idMap, stdin io.Reader, out *output, stdout, stderr io.Writer) (*child, error) {
 	told, tell, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -101,6 +105,9 @@ func (s *setup) startWith(ctx context.Context, attr *syscall.SysProcAttr, stdin 
 	defer reporter.Close()
 	cmd := exec.CommandContext(ctx, "/proc/self/exe")
 	cmd.Args = []string{childName}
+	if ids.helpers {
+		cmd.Args = append(cmd.Args, "wait")
+	}
 	cmd.Env = []string{}
 	cmd.ExtraFiles = []*os.File{told, reporter} // childSetup, childReport
 	cmd.Stdin = stdin
@@ -119,9 +126,29 @@ func (s *setup) startWith(ctx context.Context, attr *syscall.SysProcAttr, stdin 
 		report.Close()
 		return nil, err
 	}
+	if ids.helpers {
+		err := ids.write(cmd.Process.Pid)
+		if err == nil {
+			_, err = tell.Write([]byte{'\n'})
+		}
+		if err != nil {
+			tell.Close()
+			report.Close()
+			return nil, errors.Join(err, cmd.Process.Kill(), ignoreExit(cmd.Wait()))
+		}
+	}
 	wrote := make(chan error, 1)
 	go func() { wrote <- errors.Join(json.NewEncoder(tell).Encode(s), tell.Close()) }()
 	return &child{cmd, report, wrote}, nil
+}
+
+// ignoreExit drops the error of a child that was killed.
+func ignoreExit(err error) error {
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return nil
+	}
+	return err
 }
 
 // ignorePipe drops the error of a child that has gone: its status tells more.
