@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -16,6 +17,7 @@ import (
 	"github.com/treewright/treewright/pkg/fsutil"
 	"github.com/treewright/treewright/pkg/ostree"
 	"github.com/treewright/treewright/pkg/ostree/repo"
+	"github.com/treewright/treewright/pkg/rootfs"
 	"github.com/treewright/treewright/pkg/rpm"
 	"github.com/treewright/treewright/pkg/treefile"
 	"github.com/treewright/treewright/pkg/units"
@@ -131,21 +133,13 @@ func (o *ComposeOptions) compose(ctx context.Context, target *repo.Repo) (*Compo
 	if err := s.run("import", func() (err error) { in, err = o.fetch(ctx, res); return err }); err != nil {
 		return nil, err
 	}
-	var tree *filetree.Node
-	var kernel string
-	err = s.run("assemble", func() error {
-		r, err := o.assemble(ctx, res, in, report.Version)
-		if err == nil {
-			tree, kernel = r.Root, r.Kernel
-		}
-		return err
-	})
-	if err != nil {
+	var tree *rootfs.Result
+	if err := s.run("assemble", func() (err error) { tree, err = o.assemble(ctx, res, in, report.Version); return err }); err != nil {
 		return nil, err
 	}
-	err = s.run("commit", func() error { return o.commit(ctx, target, prev, res, in, tree, kernel, report) })
+	err = s.run("commit", func() error { return o.commit(ctx, target, prev, res, in, tree.Root, tree.Kernel, report) })
 	report.Stages = s.list
-	return report, err
+	return report, errors.Join(err, tree.Close(ctx))
 }
 
 // previous is the commit that the ref had.

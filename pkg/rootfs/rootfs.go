@@ -4,8 +4,8 @@
 // [Assemble] reads from top to bottom in the order in which things happen: unpack
 // with path translation; accounts; tmpfiles.d lines for what packages have in /var;
 // the treefile's units, files and scripts; kernel and initramfs; the layout of the
-// root. The tree is metadata in memory. Only when a script or dracut must run is it
-// written to disk, once, and what they changed is taken back.
+// root. The tree is metadata in memory. Only when a script or dracut must run is it on
+// disk, too: as hard links below an overlay, from which what they changed is taken back.
 //
 // Not here yet: package scriptlets and triggers, SELinux labels.
 //
@@ -19,6 +19,7 @@ import (
 	"io"
 
 	"github.com/treewright/treewright/pkg/filetree"
+	"github.com/treewright/treewright/pkg/rootfs/sandbox"
 	"github.com/treewright/treewright/pkg/rpm"
 	"github.com/treewright/treewright/pkg/segment"
 )
@@ -86,18 +87,35 @@ type Result struct {
 	Root         *filetree.Node
 	Kernel       string        // version; "" without one
 	NotInstalled map[int][]int // by package: positions of files that were left out
+
+	dirs []string
+}
+
+// Close removes what the tree's content is read from. Every Result needs it.
+func (r *Result) Close(ctx context.Context) error { return removeDirs(ctx, r.dirs) }
+
+func removeDirs(ctx context.Context, dirs []string) (err error) {
+	for _, d := range dirs {
+		err = errors.Join(err, sandbox.RemoveAll(ctx, d))
+	}
+	return err
 }
 
 // Assemble puts packages, in install order, together.
 //
 // Errors name the package and the path, and wrap [ErrConflict] or [ErrNoKernel] when
 // they are of that kind.
-func Assemble(ctx context.Context, packages []Package, o Options) (*Result, error) {
+func Assemble(ctx context.Context, packages []Package, o Options) (r *Result, err error) {
 	a := &assembly{ctx: ctx, o: o, root: filetree.NewDir(0o755), implicit: map[*filetree.Node]bool{},
 		owners: map[*filetree.Node]owner{}, origin: map[string]string{}, notInstalled: map[int][]int{}}
 	if a.o.Step == nil {
 		a.o.Step = func(string) {}
 	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, removeDirs(ctx, a.dirs))
+		}
+	}()
 	for _, step := range []func() error{
 		func() error { return a.unpack(packages) },
 		a.accounts,
@@ -123,7 +141,7 @@ func Assemble(ctx context.Context, packages []Package, o Options) (*Result, erro
 			return nil, err
 		}
 	}
-	return &Result{Root: a.root, Kernel: a.kernel, NotInstalled: a.notInstalled}, nil
+	return &Result{Root: a.root, Kernel: a.kernel, NotInstalled: a.notInstalled, dirs: a.dirs}, nil
 }
 
 // assembly is a tree on its way.
@@ -136,6 +154,7 @@ type assembly struct {
 	origin       map[string]string // path -> package that it is from
 	varLines     []tmpfile
 	kernel       string
+	dirs         []string // on disk, to be removed
 	notInstalled map[int][]int
 }
 

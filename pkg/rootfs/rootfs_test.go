@@ -1,6 +1,7 @@
 package rootfs_test
 
 import (
+	"context"
 	"errors"
 	"io"
 	"os"
@@ -56,6 +57,7 @@ func assemble(t *testing.T, o rootfs.Options, pkgs ...rootfs.Package) (*filetree
 	if err != nil {
 		return nil, err
 	}
+	t.Cleanup(func() { r.Close(context.WithoutCancel(t.Context())) })
 	return r.Root, nil
 }
 

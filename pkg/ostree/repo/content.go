@@ -267,3 +267,24 @@ func (c Content) Open() (io.ReadCloser, error) {
 	_, rc, err := c.Repo.OpenFile(c.Checksum)
 	return rc, err
 }
+
+// Link makes a hard link to the object, when it lies in the repository as a plain file
+// of that mode and the file system allows it.
+func (c Content) Link(path string, mode uint32) (bool, error) {
+	if c.Repo.mode != ostree.ModeBareUser && c.Repo.mode != ostree.ModeBareUserOnly {
+		return false, nil
+	}
+	object := c.Repo.objectPath(ostree.TypeFile, c.Checksum)
+	var st unix.Stat_t
+	if err := unix.Lstat(object, &st); err != nil {
+		return false, objectError(ostree.TypeFile, c.Checksum, err)
+	}
+	if st.Mode != unix.S_IFREG|mode {
+		return false, nil
+	}
+	err := os.Link(object, path)
+	if err != nil && cannotLink(err) {
+		return false, nil
+	}
+	return err == nil, err
+}

@@ -60,14 +60,20 @@ func Changes(ctx context.Context, overlay string) ([]Change, error) {
 	if _, err := os.Lstat(upper); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil // nothing ran
 	}
-	given, err := owners(ctx, upper)
+	return Contents(ctx, upper)
+}
+
+// Contents lists all that is below a folder in which programs ran without an overlay,
+// as [Changes] does.
+func Contents(ctx context.Context, dir string) ([]Change, error) {
+	given, err := owners(ctx, dir)
 	if err != nil {
 		return nil, err
 	}
 	var out []Change
-	err = Walk(upper, func(p string, st *unix.Stat_t) error {
+	err = Walk(dir, func(p string, st *unix.Stat_t) error {
 		c := Change{Path: p}
-		full := filepath.Join(upper, p)
+		full := filepath.Join(dir, p)
 		if st.Mode&unix.S_IFMT == unix.S_IFCHR && st.Rdev == 0 {
 			c.Deleted = true
 			out = append(out, c)
