@@ -195,29 +195,6 @@ func (h *Header) Dependencies() (d Dependencies, err error) {
 	return d, nil
 }
 
-// Scriptlet is a script that rpm would run, or a group of triggers.
-type Scriptlet struct {
-	Kind        string // "pre", "post", "posttrans", "trigger", …
-	Interpreter []string
-	Body        string
-}
-
-// Scriptlets returns the scripts of the package.
-func (h *Header) Scriptlets() (out []Scriptlet) {
-	for _, t := range scriptTags {
-		bodies, prog := h.strings(t.body), h.strings(t.prog)
-		if len(bodies) == 0 && len(prog) == 0 {
-			continue
-		}
-		s := Scriptlet{Kind: t.kind, Interpreter: prog}
-		if len(bodies) > 0 {
-			s.Body = bodies[0]
-		}
-		out = append(out, s)
-	}
-	return out
-}
-
 // Bytes are lead and headers as they were read, from which [ReadHeader] makes the
 // same Header.
 func (h *Header) Bytes() []byte {

@@ -78,13 +78,3 @@ var (
 	supplementsTags = depTags{5052, 5054, 5053}
 	enhancesTags    = depTags{5055, 5057, 5056}
 )
-
-// scriptTags are body and interpreter of the scriptlets.
-var scriptTags = []struct {
-	kind       string
-	body, prog int
-}{
-	{"pretrans", 1151, 1153}, {"pre", 1023, 1085}, {"post", 1024, 1086}, {"preun", 1025, 1087}, {"postun", 1026, 1088},
-	{"posttrans", 1152, 1154}, {"preuntrans", 5103, 5105}, {"postuntrans", 5104, 5106}, {"verify", 1079, 1091},
-	{"trigger", 1065, 1092}, {"filetrigger", 5066, 5067}, {"transfiletrigger", 5076, 5077},
-}
