@@ -42,7 +42,15 @@ func (o *ComposeOptions) assemble(ctx context.Context, r *resolution, in *import
 	packages := make([]rootfs.Package, len(in.records))
 	for i, rec := range in.records {
 		n := r.packages[i].NEVRA
-		packages[i] = rootfs.Package{Name: n.Name, NEVRA: n.String(), Files: rec.Files, From: rec.sources(in.build)}
+		packages[i] = rootfs.Package{Name: n.Name, NEVRA: n.String(), EVR: n.EVR, Files: rec.Files, From: rec.sources(in.build)}
+		if o.SkipScripts {
+			continue
+		}
+		packages[i].Scriptlets = rec.header.Scriptlets()
+		var err error
+		if packages[i].Triggers, err = rec.header.Triggers(); err != nil {
+			return nil, fmt.Errorf("package %s: %w", n, err)
+		}
 	}
 	flat, err := t.JSON()
 	if err != nil {

@@ -3,9 +3,28 @@
 set -eu
 
 declare -A package=(
-	[ostree]=ostree [qemu-img]=qemu-utils [qemu-system-x86_64]=qemu-system-x86 [rpm]=rpm [gpg]=gnupg
-	[createrepo_c]=createrepo-c [testsolv]=libsolv-tools [dnf]=dnf [e2fsck]=e2fsprogs [sgdisk]=gdisk
-	[grub-mkimage]=grub-common [fsck.fat]=dosfstools [mcopy]=mtools [xz]=xz-utils [getfattr]=attr [setcap]=libcap2-bin [zstd]=zstd [cpio]=cpio [busybox]=busybox-static [bzip2]=bzip2 [matchpathcon]=selinux-utils [newuidmap]=uidmap
+	[busybox]=busybox-static
+	[bzip2]=bzip2
+	[cpio]=cpio
+	[createrepo_c]=createrepo-c
+	[dnf]=dnf
+	[e2fsck]=e2fsprogs
+	[fsck.fat]=dosfstools
+	[getfattr]=attr
+	[gpg]=gnupg
+	[grub-mkimage]=grub-common
+	[matchpathcon]=selinux-utils
+	[mcopy]=mtools
+	[newuidmap]=uidmap
+	[ostree]=ostree
+	[qemu-img]=qemu-utils
+	[qemu-system-x86_64]=qemu-system-x86
+	[rpm]=rpm
+	[setcap]=libcap2-bin
+	[sgdisk]=gdisk
+	[testsolv]=libsolv-tools
+	[xz]=xz-utils
+	[zstd]=zstd
 )
 export PATH=$PATH:/usr/sbin:/sbin
 

@@ -14,7 +14,7 @@ var layers = [][]string{
 	{"cmd/treewright", "cmd/treewright/ostreecmd", "hack/demo", "hack/debrpm", "hack/e2e", "hack/conformance", "hack/bench"},
 	{"composer"},
 	{ // stores and algorithms
-		"pkg/repodata/fetch", "pkg/repodata/index", "pkg/solver", "pkg/rootfs", "pkg/rootfs/sandbox", "pkg/rpm/rpmdb",
+		"pkg/repodata/fetch", "pkg/repodata/index", "pkg/solver", "pkg/rootfs", "pkg/rootfs/sandbox", "pkg/rootfs/lua", "pkg/rpm/rpmdb",
 		"pkg/ostree/repo", "pkg/ostree/source", "pkg/ostree/sign", "pkg/ostree/pull", "pkg/ostree/delta", "pkg/ostree/sysroot",
 		"pkg/disk", "pkg/image", "pkg/qemu", "pkg/fixture/tinyrpm",
 	},
@@ -31,7 +31,7 @@ var within = map[string][]string{
 	"pkg/ostree/source":  {"pkg/ostree/repo"},
 	"pkg/ostree/pull":    {"pkg/ostree/repo", "pkg/ostree/sign"},
 	"pkg/ostree/sign":    {"pkg/ostree/repo"},
-	"pkg/rootfs":         {"pkg/rootfs/sandbox"},
+	"pkg/rootfs":         {"pkg/rootfs/sandbox", "pkg/rootfs/lua"},
 	"pkg/filetree":       {"pkg/digest", "pkg/segment"},
 	"pkg/ostree":         {"pkg/gvariant"},
 	"pkg/repodata/index": {},
@@ -47,6 +47,7 @@ var libraries = map[string]string{
 	"github.com/ulikunitz/xz":         "pkg/compress",
 	"github.com/cavaliergopher/rpm":   "pkg/rpm",
 	"github.com/ProtonMail/go-crypto": "pkg/openpgp",
+	"github.com/yuin/gopher-lua":      "pkg/rootfs/lua",
 	"modernc.org/sqlite":              "pkg/rpm/rpmdb",
 	"go.yaml.in/yaml/v3":              "pkg/treefile",
 }

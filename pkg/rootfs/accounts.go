@@ -17,20 +17,17 @@ type account struct {
 	members []string // of a group
 }
 
-// accounts completes passwd and group with what sysusers.d asks for, writes the shadow
-// files, and gives every file its owner's number.
+// accounts completes passwd and group with what sysusers.d asks for, and writes the
+// shadow files.
 func (a *assembly) accounts() error {
-	db := &accountDB{}
-	if err := db.load(a); err != nil {
+	a.db = &accountDB{}
+	if err := a.db.load(a.read); err != nil {
 		return err
 	}
-	if err := a.sysusers(db); err != nil {
+	if err := a.sysusers(a.db); err != nil {
 		return err
 	}
-	if err := db.store(a); err != nil {
-		return err
-	}
-	return a.own(db)
+	return a.db.store(a)
 }
 
 // accountDB is the accounts of the tree.
@@ -49,13 +46,14 @@ func find(list []*account, name string) *account {
 	return nil
 }
 
-func (db *accountDB) load(a *assembly) error {
+// load reads passwd and group.
+func (db *accountDB) load(read func(string) ([]byte, error)) error {
 	for _, file := range []struct {
 		name   string
 		fields int
 		list   *[]*account
 	}{{"etc/passwd", 7, &db.users}, {"etc/group", 4, &db.groups}} {
-		b, err := a.read(file.name)
+		b, err := read(file.name)
 		if err != nil {
 			return err
 		}

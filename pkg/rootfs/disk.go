@@ -69,6 +69,11 @@ func (a *assembly) onDisk() (d *disk, err error) {
 	if err := os.Chmod(filepath.Join(dir, "var/tmp"), 0o1777); err != nil {
 		return nil, err
 	}
+	if a.root.Lookup(alternatives) != nil {
+		if err := os.Symlink("../../"+alternatives, filepath.Join(dir, "var/lib/alternatives")); err != nil {
+			return nil, err
+		}
+	}
 	return d, d.write(a.ctx, a.root)
 }
 

@@ -2,12 +2,12 @@
 // `rpm-ostree compose` does between download and commit.
 //
 // [Assemble] reads from top to bottom in the order in which things happen: unpack
-// with path translation; accounts; tmpfiles.d lines for what packages have in /var;
+// with path translation; accounts; the packages' scriptlets; tmpfiles.d lines for what packages have in /var;
 // the treefile's units, files and scripts; kernel and initramfs; the layout of the
 // root. The tree is metadata in memory. Only when a script or dracut must run is it on
 // disk, too: as hard links below an overlay, from which what they changed is taken back.
 //
-// Not here yet: package scriptlets and triggers, SELinux labels.
+// Not here yet: SELinux labels.
 //
 // Source: rpm-ostree 2026.2's behaviour; see docs/COMPATIBILITY.md.
 package rootfs
@@ -17,8 +17,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/treewright/treewright/pkg/filetree"
+	"github.com/treewright/treewright/pkg/nevra"
 	"github.com/treewright/treewright/pkg/rootfs/sandbox"
 	"github.com/treewright/treewright/pkg/rpm"
 	"github.com/treewright/treewright/pkg/segment"
@@ -34,8 +36,12 @@ var (
 type Package struct {
 	Name  string // for messages and file names
 	NEVRA string
+	EVR   nevra.EVR
 	Files []rpm.File
 	From  []segment.Source // content of each file; nil where there is none
+
+	Scriptlets []rpm.Scriptlet
+	Triggers   []rpm.Trigger
 }
 
 // File is a file that is put into the tree.
@@ -75,6 +81,8 @@ type Options struct {
 
 	// Database is the files of the RPM database, by name.
 	Database map[string]*filetree.Node
+
+	ScriptTimeout time.Duration // of one scriptlet; 0: [ScriptTimeout]
 
 	WorkDir string    // where the tree is written for scripts and dracut
 	Output  io.Writer // gets what they print; nil: nobody
@@ -119,6 +127,7 @@ func Assemble(ctx context.Context, packages []Package, o Options) (r *Result, er
 	for _, step := range []func() error{
 		func() error { return a.unpack(packages) },
 		a.accounts,
+		func() error { return a.scriptlets(packages) },
 		a.tmpfiles,
 		a.database,
 		a.units,
@@ -152,6 +161,7 @@ type assembly struct {
 	implicit     map[*filetree.Node]bool // folders that no package has so far
 	owners       map[*filetree.Node]owner
 	origin       map[string]string // path -> package that it is from
+	db           *accountDB
 	varLines     []tmpfile
 	kernel       string
 	dirs         []string // on disk, to be removed
