@@ -1,7 +1,7 @@
 package repodata
 
 import (
-	"encoding/xml"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -12,76 +12,79 @@ import (
 	"github.com/treewright/treewright/pkg/nevra"
 )
 
-// ParsePrimary reads primary metadata, one package at a time, from its decompressed
-// bytes. Source packages are passed over. The packages come in the file's order.
+// Limits of a package.
+const (
+	maxPackages = 4 << 20
+	maxEntries  = 1 << 20 // relations and files of one package
+)
+
+// ParsePrimary reads primary metadata from its decompressed bytes. Source packages
+// are passed over. The packages come in the file's order.
 //
 // Every error but r's wraps [ErrMalformed] and names the byte where it is.
 func ParsePrimary(r io.Reader) ([]*Package, error) {
-	p := &primary{d: decoder(r), names: map[string]string{}}
+	var out []*Package
+	err := scanPrimary(r, false, func(p *Package) error {
+		out = append(out, p)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// ScanPrimary is [ParsePrimary] that keeps nothing: each package is valid only until
+// found returns, but for its texts.
+func ScanPrimary(r io.Reader, found func(*Package) error) error { return scanPrimary(r, true, found) }
+
+func scanPrimary(r io.Reader, reuse bool, found func(*Package) error) error {
+	p := &primary{scanner: newScanner(r), names: map[string]string{}, found: found, reuse: reuse}
 	for {
-		t, err := p.d.RawToken()
+		err := p.next()
 		if err == io.EOF {
-			if !p.closed {
-				return nil, p.bad(fmt.Errorf("element metadata is missing or does not end: %w", ErrMalformed))
-			}
-			return p.out, nil
+			return nil
+		}
+		if err == nil && p.closes {
+			err = p.end(string(p.name))
+		} else if err == nil {
+			err = p.start()
 		}
 		if err != nil {
-			return nil, p.bad(err)
-		}
-		switch t := t.(type) {
-		case xml.StartElement:
-			err = p.start(t)
-		case xml.EndElement:
-			err = p.end(t.Name.Local)
-		case xml.CharData:
-			if p.wanted {
-				p.text = append(p.text, t...)
-			}
-		}
-		if err != nil {
-			return nil, p.bad(err)
+			return p.fail("primary", err)
 		}
 	}
+}
+
+// fail says of an error where in what it is.
+func (s *scanner) fail(what string, err error) error {
+	return fmt.Errorf("%s: at byte %d: %w", what, s.offset(), err)
 }
 
 type primary struct {
-	d      *xml.Decoder
-	out    []*Package
-	cur    *Package
-	rooted bool              // metadata has begun
-	closed bool              // and ended
-	list   *[]nevra.Relation // of the dependency element that we are in
-	kind   string            // type attribute of the checksum or the file
-	text   []byte
-	wanted bool
-	names  map[string]string // one copy of each text that comes often
+	*scanner
+	found func(*Package) error
+	reuse bool
+	spare *Package
+	count int
+
+	cur   *Package
+	list  *[]nevra.Relation // of the dependency element that we are in
+	kind  string            // type attribute of the checksum or the file
+	names map[string]string // one copy of each text that comes often
 }
 
-func (p *primary) bad(err error) error {
-	var syntax *xml.SyntaxError
-	if errors.Is(err, ErrMalformed) || errors.As(err, &syntax) || p.cur != nil || !p.rooted {
-		return fmt.Errorf("primary: at byte %d: %v: %w", p.d.InputOffset(), err, ErrMalformed)
-	}
-	return fmt.Errorf("primary: at byte %d: %w", p.d.InputOffset(), err)
-}
-
-func (p *primary) intern(s string) string {
-	if i, ok := p.names[s]; ok {
+// intern returns a text, the same copy for equal ones.
+func (p *primary) intern(b []byte) string {
+	if i, ok := p.names[string(b)]; ok {
 		return i
 	}
-	s = strings.Clone(s)
+	if len(p.names) > 1<<20 { // a bound for what is kept; copies are only dearer
+		clear(p.names)
+	}
+	s := string(b)
 	p.names[s] = s
 	return s
-}
-
-func attr(t xml.StartElement, name string) string {
-	for _, a := range t.Attr {
-		if a.Name.Local == name {
-			return a.Value
-		}
-	}
-	return ""
 }
 
 // relations are the elements that hold relations.
@@ -107,86 +110,116 @@ func (p *Package) relations(name string) *[]nevra.Relation {
 	return nil
 }
 
-// texts are the elements whose text is taken.
-var texts = map[string]bool{
-	"name": true, "arch": true, "summary": true, "description": true, "packager": true, "url": true, "license": true,
-	"vendor": true, "group": true, "buildhost": true, "sourcerpm": true, "checksum": true, "file": true,
+// relationKinds are their names, in the order in which createrepo_c writes them.
+var relationKinds = []string{"provides", "requires", "conflicts", "obsoletes", "suggests", "enhances", "recommends", "supplements"}
+
+func malformed(format string, a ...any) error {
+	return fmt.Errorf("%w: %w", fmt.Errorf(format, a...), ErrMalformed)
 }
 
-func (p *primary) start(t xml.StartElement) error {
-	name := t.Name.Local
-	p.text = p.text[:0]
-	p.wanted = texts[name] && p.cur != nil
-	if name == "metadata" {
-		p.rooted = true
-		return nil
-	}
-	if name == "package" {
-		if p.cur != nil || !p.rooted {
-			return errors.New("element package is out of place")
+func (p *primary) start() error {
+	switch depth := len(p.starts); {
+	case depth == 1:
+		if string(p.name) != "metadata" {
+			return malformed("the root is %s, want metadata", p.name)
 		}
-		p.cur = &Package{}
+		return nil
+	case depth == 2 && string(p.name) == "package":
+		p.begin()
+		return nil
+	case p.cur == nil:
 		return nil
 	}
-	if p.cur == nil {
-		return nil
-	}
-	if l := p.cur.relations(name); l != nil {
-		p.list = l
-		return nil
-	}
-	switch name {
+	switch string(p.name) {
 	case "entry":
-		return p.entry(t)
+		return p.entry()
 	case "checksum", "file":
-		p.kind = attr(t, "type")
+		p.kind = p.intern(p.attr("type"))
 	case "version":
-		p.cur.NEVRA.EVR = nevra.EVR{Epoch: p.intern(attr(t, "epoch")), Version: strings.Clone(attr(t, "ver")), Release: strings.Clone(attr(t, "rel"))}
+		p.cur.NEVRA.EVR = nevra.EVR{Epoch: p.intern(p.attr("epoch")), Version: p.intern(p.attr("ver")), Release: p.intern(p.attr("rel"))}
 	case "time":
-		return errors.Join(number(t, "build", &p.cur.BuildTime), number(t, "file", &p.cur.FileTime))
+		return errors.Join(p.number("build", &p.cur.BuildTime), p.number("file", &p.cur.FileTime))
 	case "size":
-		return errors.Join(number(t, "package", &p.cur.Size), number(t, "installed", &p.cur.InstalledSize), number(t, "archive", &p.cur.ArchiveSize))
+		return errors.Join(p.number("package", &p.cur.Size), p.number("installed", &p.cur.InstalledSize), p.number("archive", &p.cur.ArchiveSize))
 	case "header-range":
-		return errors.Join(number(t, "start", &p.cur.HeaderStart), number(t, "end", &p.cur.HeaderEnd))
+		return errors.Join(p.number("start", &p.cur.HeaderStart), p.number("end", &p.cur.HeaderEnd))
 	case "location":
-		p.cur.Location, p.cur.Base = strings.Clone(attr(t, "href")), p.intern(attr(t, "base"))
+		p.cur.Location, p.cur.Base = string(p.attr("href")), p.intern(p.attr("base"))
+	default:
+		if l := p.cur.relations(string(p.name)); l != nil {
+			p.list = l
+		}
 	}
 	return nil
 }
 
-func number(t xml.StartElement, name string, to *int64) error {
-	s := attr(t, name)
-	if s == "" {
+// begin begins a package, in the one before when that is free.
+func (p *primary) begin() {
+	p.list, p.kind = nil, ""
+	if !p.reuse || p.spare == nil {
+		p.cur = &Package{}
+		return
+	}
+	o := p.spare
+	p.cur = o
+	clear(o.PreRequires)
+	*o = Package{Provides: o.Provides[:0], Requires: o.Requires[:0], Conflicts: o.Conflicts[:0], Obsoletes: o.Obsoletes[:0],
+		Recommends: o.Recommends[:0], Suggests: o.Suggests[:0], Supplements: o.Supplements[:0], Enhances: o.Enhances[:0],
+		PreRequires: o.PreRequires, Files: o.Files[:0]}
+}
+
+// number reads an attribute that is a number, when it is there.
+func (p *primary) number(name string, to *int64) error {
+	b := p.attr(name)
+	if len(b) == 0 {
 		return nil
 	}
-	n, err := strconv.ParseInt(s, 10, 64)
+	n, err := strconv.ParseInt(string(b), 10, 64)
 	if err != nil || n < 0 {
-		return fmt.Errorf("element %s: %s=%q is no number", t.Name.Local, name, s)
+		return malformed("element %s: %s=%q is no number", p.name, name, b)
 	}
 	*to = n
 	return nil
 }
 
-var entryFlags = map[string]nevra.Flag{
-	"": 0, "EQ": nevra.EQ, "LT": nevra.LT, "GT": nevra.GT, "LE": nevra.LT | nevra.EQ, "GE": nevra.GT | nevra.EQ,
+// entryFlags are the comparisons of an entry.
+func entryFlags(b []byte) (nevra.Flag, bool) {
+	switch string(b) {
+	case "":
+		return 0, true
+	case "EQ":
+		return nevra.EQ, true
+	case "LT":
+		return nevra.LT, true
+	case "GT":
+		return nevra.GT, true
+	case "LE":
+		return nevra.LT | nevra.EQ, true
+	case "GE":
+		return nevra.GT | nevra.EQ, true
+	}
+	return 0, false
 }
 
-func (p *primary) entry(t xml.StartElement) error {
+func (p *primary) entry() error {
 	if p.list == nil {
-		return errors.New("element entry is out of place")
+		return malformed("element entry is out of place")
 	}
-	flags, ok := entryFlags[attr(t, "flags")]
-	if !ok {
-		return fmt.Errorf("entry %s: flags %q are not known", attr(t, "name"), attr(t, "flags"))
+	name := p.attr("name")
+	flags, ok := entryFlags(p.attr("flags"))
+	switch {
+	case !ok:
+		return malformed("entry %s: flags %q are not known", name, p.attr("flags"))
+	case len(name) == 0:
+		return malformed("entry without a name")
+	case len(*p.list) == maxEntries:
+		return malformed("more than %d entries", maxEntries)
 	}
-	r := nevra.Relation{Name: p.intern(attr(t, "name")), Flags: flags}
-	if r.Name == "" {
-		return errors.New("entry without a name")
-	}
+	r := nevra.Relation{Name: p.intern(name), Flags: flags}
 	if flags != 0 {
-		r.EVR = nevra.EVR{Epoch: p.intern(attr(t, "epoch")), Version: p.intern(attr(t, "ver")), Release: p.intern(attr(t, "rel"))}
+		r.EVR = nevra.EVR{Epoch: p.intern(p.attr("epoch")), Version: p.intern(p.attr("ver")), Release: p.intern(p.attr("rel"))}
 	}
-	if pre := attr(t, "pre"); pre == "1" && p.list == &p.cur.Requires {
+	if string(p.attr("pre")) == "1" && p.list == &p.cur.Requires {
 		if p.cur.PreRequires == nil {
 			p.cur.PreRequires = map[int]bool{}
 		}
@@ -199,106 +232,92 @@ func (p *primary) entry(t xml.StartElement) error {
 func (p *primary) end(name string) error {
 	c := p.cur
 	if c == nil {
-		p.closed = p.closed || p.rooted && name == "metadata"
 		return nil
 	}
 	if c.relations(name) != nil {
 		p.list = nil
-	}
-	if !p.wanted && name != "package" {
 		return nil
 	}
-	p.wanted = false
-	switch name {
-	case "name":
-		c.NEVRA.Name = p.intern(string(p.text))
-	case "arch":
-		c.NEVRA.Arch = p.intern(string(p.text))
-	case "summary":
-		c.Summary = string(p.text)
-	case "description":
-		c.Description = string(p.text)
-	case "packager":
-		c.Packager = p.intern(string(p.text))
-	case "url":
-		c.URL = string(p.text)
-	case "license":
-		c.License = p.intern(string(p.text))
-	case "vendor":
-		c.Vendor = p.intern(string(p.text))
-	case "group":
-		c.Group = p.intern(string(p.text))
-	case "buildhost":
-		c.BuildHost = p.intern(string(p.text))
-	case "sourcerpm":
-		c.SourceRPM = p.intern(string(p.text))
-	case "file":
-		c.Files = append(c.Files, File{string(p.text), p.intern(p.kind)})
-	case "checksum":
-		var err error
-		c.Checksum, err = digest.New(digest.Algorithm(p.kind), strings.TrimSpace(string(p.text)))
-		return err
-	case "package":
+	if name == "package" && len(p.starts) == 1 {
 		return p.finish()
+	}
+	to, common := c.text(name)
+	if to == nil && name != "file" && name != "checksum" {
+		return nil
+	}
+	text, err := p.text()
+	if err != nil {
+		return err
+	}
+	switch {
+	case name == "file":
+		if len(c.Files) == maxEntries {
+			return malformed("more than %d files", maxEntries)
+		}
+		c.Files = append(c.Files, File{string(text), p.kind})
+	case name == "checksum":
+		if c.Checksum, err = digest.New(digest.Algorithm(p.kind), string(bytes.TrimSpace(text))); err != nil {
+			return malformed("package %s: %v", c.NEVRA.Name, err)
+		}
+	case common:
+		*to = p.intern(text)
+	default:
+		*to = string(text)
 	}
 	return nil
 }
 
-// finish checks a package and takes it in.
+// text is where the text of an element goes; common tells that many packages have
+// the same.
+func (p *Package) text(name string) (to *string, common bool) {
+	switch name {
+	case "name":
+		return &p.NEVRA.Name, true
+	case "arch":
+		return &p.NEVRA.Arch, true
+	case "summary":
+		return &p.Summary, false
+	case "description":
+		return &p.Description, false
+	case "packager":
+		return &p.Packager, true
+	case "url":
+		return &p.URL, true
+	case "license":
+		return &p.License, true
+	case "vendor":
+		return &p.Vendor, true
+	case "group":
+		return &p.Group, true
+	case "buildhost":
+		return &p.BuildHost, true
+	case "sourcerpm":
+		return &p.SourceRPM, true
+	}
+	return nil, false
+}
+
+// finish checks a package and hands it on.
 func (p *primary) finish() error {
 	c := p.cur
-	p.cur = nil
+	p.cur, p.spare = nil, c
 	if c.NEVRA.Arch == "src" || c.NEVRA.Arch == "nosrc" {
 		return nil
 	}
 	if c.NEVRA.Name == "" || c.NEVRA.Arch == "" || c.NEVRA.Version == "" || c.Checksum.IsZero() {
-		return fmt.Errorf("package %q lacks name, version, arch or checksum: %w", c.NEVRA, ErrMalformed)
+		return malformed("package %q lacks name, version, arch or checksum", c.NEVRA)
 	}
-	if strings.ContainsAny(c.NEVRA.Name+c.NEVRA.Arch+c.NEVRA.Version+c.NEVRA.Release, "/\x00") {
-		return fmt.Errorf("package %q has a slash in its name: %w", c.NEVRA, ErrMalformed)
+	if strings.ContainsAny(c.NEVRA.Name, "/\x00") || strings.ContainsAny(c.NEVRA.Arch, "/\x00") ||
+		strings.ContainsAny(c.NEVRA.Version, "/\x00") || strings.ContainsAny(c.NEVRA.Release, "/\x00") {
+		return malformed("package %q has a slash in its name", c.NEVRA)
 	}
 	if c.Base == "" {
 		if err := checkLocation(c.Location); err != nil {
-			return fmt.Errorf("package %s: location %v: %w", c.NEVRA, err, ErrMalformed)
+			return malformed("package %s: location %v", c.NEVRA, err)
 		}
 	}
-	p.out = append(p.out, c)
-	return nil
-}
-
-// ParseFilelists reads filelists metadata and calls found for each file of want,
-// with the checksum of its package.
-func ParseFilelists(r io.Reader, want map[string]bool, found func(pkgid, path string)) error {
-	d := decoder(r)
-	var id string
-	var text []byte
-	inFile := false
-	for {
-		t, err := d.RawToken()
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("filelists: at byte %d: %v: %w", d.InputOffset(), err, ErrMalformed)
-		}
-		switch t := t.(type) {
-		case xml.StartElement:
-			switch t.Name.Local {
-			case "package":
-				id = strings.Clone(attr(t, "pkgid"))
-			case "file":
-				inFile, text = true, text[:0]
-			}
-		case xml.CharData:
-			if inFile {
-				text = append(text, t...)
-			}
-		case xml.EndElement:
-			if t.Name.Local == "file" {
-				if inFile = false; want[string(text)] {
-					found(id, string(text))
-				}
-			}
-		}
+	if p.count++; p.count > maxPackages {
+		return malformed("more than %d packages", maxPackages)
 	}
+	return p.found(c)
 }
