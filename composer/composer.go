@@ -25,6 +25,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"github.com/treewright/treewright/pkg/fsutil"
 	"github.com/treewright/treewright/pkg/ostree"
 	"github.com/treewright/treewright/pkg/rootfs/sandbox"
 )
@@ -131,7 +132,7 @@ func (c *Config) lockWorkdir(ctx context.Context) (unlock func(), err error) {
 		return nil, err
 	}
 	for told := false; ; told = true {
-		busy, err := tryLock(f)
+		busy, err := fsutil.TryLock(f)
 		if err != nil {
 			f.Close()
 			return nil, fmt.Errorf("lock %s: %w", f.Name(), err)

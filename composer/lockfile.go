@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/treewright/treewright/pkg/digest"
 	"github.com/treewright/treewright/pkg/nevra"
 	"github.com/treewright/treewright/pkg/repodata"
 )
@@ -90,17 +91,24 @@ func newLockfile(packages []*repodata.Package, repos []*repodata.Repo, now time.
 }
 
 // matches tells whether the lock lets a package through.
-func (l LockedPackage) matches(p nevra.NEVRA) bool {
-	if l.EVR != "" {
-		v, err := nevra.ParseEVR(l.EVR)
-		return err == nil && nevra.Compare(v, p.EVR) == 0
+func (l LockedPackage) matches(p *repodata.Package) bool {
+	text := l.EVR
+	if text == "" {
+		i := strings.LastIndexByte(l.EVRA, '.')
+		if i < 0 || l.EVRA[i+1:] != p.NEVRA.Arch {
+			return false
+		}
+		text = l.EVRA[:i]
 	}
-	i := strings.LastIndexByte(l.EVRA, '.')
-	if i < 0 || l.EVRA[i+1:] != p.Arch {
-		return false
-	}
-	v, err := nevra.ParseEVR(l.EVRA[:i])
-	return err == nil && nevra.Compare(v, p.EVR) == 0
+	v, err := nevra.ParseEVR(text)
+	return err == nil && nevra.Compare(v, p.NEVRA.EVR) == 0 && l.sameContent(p.Checksum)
+}
+
+// sameContent tells whether a checksum is the locked one; those of two kinds cannot be
+// compared.
+func (l LockedPackage) sameContent(sum digest.Digest) bool {
+	want, err := digest.Parse(l.Digest)
+	return err != nil || want.Algorithm != sum.Algorithm || want == sum
 }
 
 // nevras lists the locked packages that name an architecture.

@@ -142,22 +142,22 @@ func (o *ResolveOptions) lock() (*Lockfile, error) {
 
 func (o *ResolveOptions) resolveWith(ctx context.Context, t *treefile.Treefile, lock *Lockfile) (*resolution, error) {
 	r := &resolution{treefile: t, configs: map[string]repodata.RepoConfig{}}
-	r.client = &fetch.Client{Cache: o.cacheDir(""), Offline: o.Offline, Log: o.Log, Progress: o.Progress}
+	r.client = &fetch.Client{Cache: o.cacheDir(""), Offline: o.Offline, Time: o.Time, Log: o.Log, Progress: o.Progress}
 	configs, err := o.enabledRepos(t)
 	if err != nil {
 		return nil, err
 	}
 	for i, c := range configs {
-		if c.RepoGPGCheck {
-			return nil, &hintError{fmt.Errorf("RPM repository %s: repo_gpgcheck is not supported yet", c.ID),
-				"set it to 0 in the .repo file if you trust the place it names"}
-		}
 		if c.GPGCheck && len(c.GPGKey) == 0 {
 			return nil, &hintError{fmt.Errorf("RPM repository %s: gpgcheck is on, but there is no gpgkey", c.ID),
 				"name the file or URL of its key with gpgkey= in the .repo file, or set gpgcheck=0 if you trust the place it names"}
 		}
 		o.Progress.Step("reading RPM repositories", int64(i), int64(len(configs)))
 		repo, err := r.client.Load(ctx, c)
+		if err != nil && c.SkipMissing && unavailable(ctx, err) {
+			o.Log.WithError(err).Warn("going on without it: skip_if_unavailable is set")
+			continue
+		}
 		if err != nil {
 			return nil, loadError(err)
 		}
@@ -172,13 +172,19 @@ func (o *ResolveOptions) resolveWith(ctx context.Context, t *treefile.Treefile, 
 	return r, nil
 }
 
+// unavailable tells whether an error says that a repository cannot be had, and not
+// that what was had is bad.
+func unavailable(ctx context.Context, err error) bool {
+	return ctx.Err() == nil && !errors.Is(err, digest.ErrMismatch) && !errors.Is(err, repodata.ErrMalformed) && !errors.Is(err, fetch.ErrSignature)
+}
+
 // loadError gives errors of a repository the sentinel and the hint that commands show.
 func loadError(err error) error {
 	switch {
 	case errors.Is(err, fetch.ErrNotFound):
-		return &hintError{fmt.Errorf("%w: %w", err, ErrNotFound), "a folder of packages becomes a repository with createrepo_c"}
-	case errors.Is(err, digest.ErrMismatch), errors.Is(err, repodata.ErrMalformed):
-		return fmt.Errorf("%w: %w", err, ErrCorrupt)
+		return &hintError{kindError{err, ErrNotFound}, "a folder of packages becomes a repository with createrepo_c"}
+	case errors.Is(err, digest.ErrMismatch), errors.Is(err, repodata.ErrMalformed), errors.Is(err, fetch.ErrSignature):
+		return kindError{err, ErrCorrupt}
 	}
 	return err
 }
@@ -295,10 +301,11 @@ func (r *resolution) solve(ctx context.Context, o *ResolveOptions, lock *Lockfil
 	t := r.treefile
 	req := solver.Request{
 		Install: t.Packages, Exclude: t.ExcludePackages, Weak: t.Recommends, Arch: o.Arch, Strict: o.Locked,
-		Files: func(ctx context.Context, paths []string) error {
+		Files: func(ctx context.Context, paths []string, found func(*repodata.Repo, int, string)) error {
 			for _, repo := range r.repos {
-				if err := r.client.Filelists(ctx, r.configs[repo.ID], repo, paths); err != nil {
-					return err
+				err := r.client.Filelists(ctx, r.configs[repo.ID], repo, paths, func(i int, path string) { found(repo, i, path) })
+				if err != nil {
+					return loadError(err)
 				}
 			}
 			return nil

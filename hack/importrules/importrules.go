@@ -34,7 +34,7 @@ var within = map[string][]string{
 	"pkg/rootfs":         {"pkg/rootfs/sandbox", "pkg/rootfs/lua"},
 	"pkg/filetree":       {"pkg/digest", "pkg/segment"},
 	"pkg/ostree":         {"pkg/gvariant"},
-	"pkg/repodata/index": {},
+	"pkg/repodata/fetch": {"pkg/repodata/index"},
 	"pkg/rpm":            {"pkg/openpgp"},
 }
 

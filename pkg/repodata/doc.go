@@ -49,12 +49,15 @@ type Package struct {
 // File is a file of a package: Type is "" for a file, "dir" or "ghost".
 type File struct{ Path, Type string }
 
-// Repo is a repository's packages.
+// Repo is a repository's packages: Packages, or Packed when that is not nil.
 type Repo struct {
 	ID        string
 	Priority  int // lower wins; 99 by default
 	Cost      int
 	Timestamp int64 // of the metadata, seconds since 1970 UTC
 	Packages  []*Package
-	Excluded  []*Package // hidden by excludepkgs or includepkgs; for messages
+	Packed    *Packed
+	Exclude   []string // what is invisible: NAME, NAME.ARCH, NEVRA, or a glob of one
+	Include   []string // when there are any, all else is invisible
+	Hotfixes  bool     // modules hide none of its packages
 }

@@ -79,7 +79,7 @@ func (p *primary) intern(b []byte) string {
 	if i, ok := p.names[string(b)]; ok {
 		return i
 	}
-	if len(p.names) > 1<<20 { // a bound for what is kept; copies are only dearer
+	if len(p.names) == 1<<16 { // a bound for what is kept; copies are only dearer
 		clear(p.names)
 	}
 	s := string(b)

@@ -5,24 +5,35 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // RepoConfig says where an RPM repository is and how it is used: one section of a
 // .repo file.
 type RepoConfig struct {
-	ID, Name     string
-	BaseURL      []string // URLs or folders, tried in order
-	Mirrorlist   string
-	Metalink     string
-	Enabled      bool
-	GPGCheck     bool // of packages
-	RepoGPGCheck bool // of repomd.xml
-	GPGKey       []string
-	Priority     int // lower wins
-	Cost         int
-	Exclude      []string // globs of package names
-	IncludePkgs  []string // when there are any, only these are seen
-	SkipMissing  bool     // go on without it when it cannot be had
+	ID, Name       string
+	BaseURL        []string // URLs or folders, tried in order
+	Mirrorlist     string
+	Metalink       string
+	Enabled        bool
+	GPGCheck       bool // of packages
+	RepoGPGCheck   bool // of repomd.xml
+	GPGKey         []string
+	Priority       int // lower wins
+	Cost           int
+	Exclude        []string // globs of package names
+	IncludePkgs    []string // when there are any, only these are seen
+	SkipMissing    bool     // go on without it when it cannot be had
+	ModuleHotfixes bool     // modules hide none of its packages
+
+	Proxy                        string // URL; "_none_": none at all; empty: as the environment has it
+	ProxyUsername, ProxyPassword string
+	Username, Password           string
+	SSLInsecure                  bool   // sslverify=0
+	SSLCACert                    string // files
+	SSLClientCert, SSLClientKey  string
+	Timeout                      time.Duration // without a byte; 0: 30 s
+	Retries                      int           // 0: the default, negative: without end
 }
 
 // Defaults of a section.
@@ -109,35 +120,92 @@ func logicalLines(s string) ([]line, error) {
 }
 
 func (c *RepoConfig) set(key, value string) (err error) {
+	if to := c.lists(key); to != nil {
+		*to = list(value)
+		return nil
+	}
+	if to := c.texts(key); to != nil {
+		*to = value
+		return nil
+	}
+	if to := c.flags(key); to != nil {
+		*to, err = boolean(value)
+		return err
+	}
 	switch key {
-	case "name":
-		c.Name = value
-	case "baseurl":
-		c.BaseURL = list(value)
-	case "mirrorlist":
-		c.Mirrorlist = value
-	case "metalink":
-		c.Metalink = value
-	case "gpgkey":
-		c.GPGKey = list(value)
-	case "exclude", "excludepkgs":
-		c.Exclude = list(value)
-	case "includepkgs":
-		c.IncludePkgs = list(value)
-	case "enabled":
-		c.Enabled, err = boolean(value)
-	case "gpgcheck":
-		c.GPGCheck, err = boolean(value)
-	case "repo_gpgcheck":
-		c.RepoGPGCheck, err = boolean(value)
-	case "skip_if_unavailable":
-		c.SkipMissing, err = boolean(value)
+	case "sslverify":
+		var verify bool
+		verify, err = boolean(value)
+		c.SSLInsecure = err == nil && !verify
+	case "timeout":
+		c.Timeout, err = seconds(value)
+	case "retries":
+		if c.Retries, err = strconv.Atoi(value); c.Retries == 0 {
+			c.Retries = -1
+		}
 	case "priority":
 		c.Priority, err = strconv.Atoi(value)
 	case "cost":
 		c.Cost, err = strconv.Atoi(value)
+	case "type":
+		if value != "rpm-md" && value != "rpm" && value != "yum" && value != "repomd" {
+			err = fmt.Errorf("%q: want rpm-md", value)
+		}
 	}
 	return err
+}
+
+func (c *RepoConfig) lists(key string) *[]string {
+	switch key {
+	case "baseurl":
+		return &c.BaseURL
+	case "gpgkey":
+		return &c.GPGKey
+	case "exclude", "excludepkgs":
+		return &c.Exclude
+	case "includepkgs":
+		return &c.IncludePkgs
+	}
+	return nil
+}
+
+func (c *RepoConfig) texts(key string) *string {
+	return map[string]*string{
+		"name": &c.Name, "mirrorlist": &c.Mirrorlist, "metalink": &c.Metalink, "proxy": &c.Proxy,
+		"proxy_username": &c.ProxyUsername, "proxy_password": &c.ProxyPassword, "username": &c.Username, "password": &c.Password,
+		"sslcacert": &c.SSLCACert, "sslclientcert": &c.SSLClientCert, "sslclientkey": &c.SSLClientKey,
+	}[key]
+}
+
+func (c *RepoConfig) flags(key string) *bool {
+	switch key {
+	case "enabled":
+		return &c.Enabled
+	case "gpgcheck":
+		return &c.GPGCheck
+	case "repo_gpgcheck":
+		return &c.RepoGPGCheck
+	case "skip_if_unavailable":
+		return &c.SkipMissing
+	case "module_hotfixes":
+		return &c.ModuleHotfixes
+	}
+	return nil
+}
+
+// seconds reads a time: 30, 30s, 2m, 1h, 1d.
+func seconds(s string) (time.Duration, error) {
+	unit := time.Second
+	if n := len(s) - 1; n > 0 {
+		if u, ok := map[byte]time.Duration{'s': time.Second, 'm': time.Minute, 'h': time.Hour, 'd': 24 * time.Hour}[s[n]]; ok {
+			unit, s = u, s[:n]
+		}
+	}
+	n, err := strconv.ParseUint(s, 10, 31)
+	if err != nil {
+		return 0, fmt.Errorf("%q: want seconds", s)
+	}
+	return time.Duration(n) * unit, nil
 }
 
 func list(s string) []string {

@@ -166,7 +166,7 @@ func (s *search) sentences(proof []int) []string {
 	return out
 }
 
-func (s *search) name(l lit) string { return s.pool.pkgs[l.pkg()].NEVRA.String() }
+func (s *search) name(l lit) string { return s.pool.pkg(l.pkg()).NEVRA.String() }
 
 // sentence tells one rule in words that users of dnf know.
 func (s *search) sentence(r rule) string {
@@ -207,7 +207,7 @@ func (s *search) sentence(r rule) string {
 // owner finds the package whose relation a rule is.
 func (s *search) owner(r rule, lits []lit) lit {
 	for _, l := range lits {
-		k := s.pool.pkgs[l.pkg()]
+		k := s.pool.pkg(l.pkg())
 		list := k.Conflicts
 		if r.kind == kindObsoletes {
 			list = k.Obsoletes
@@ -251,7 +251,7 @@ func (s *search) requires(r rule) string {
 func (s *search) bestOther(r nevra.Relation) string {
 	best := 0
 	var evr nevra.EVR
-	for _, v := range s.pool.provides[r.Name] {
+	for _, v := range s.pool.providing(r.Name) {
 		if best == 0 || nevra.Compare(v.rel.EVR, evr) > 0 {
 			best, evr = v.id, v.rel.EVR
 		}
@@ -259,5 +259,5 @@ func (s *search) bestOther(r nevra.Relation) string {
 	if best == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%s (%s)", s.pool.pkgs[best].NEVRA, s.pool.pkgs[best].Repo.ID)
+	return fmt.Sprintf("%s (%s)", s.pool.pkg(best).NEVRA, s.pool.pkg(best).Repo.ID)
 }

@@ -43,19 +43,31 @@ func baseOS(t testing.TB) *repodata.Repo {
 	return repo
 }
 
-// addFiles gives packages the files that filelists has and primary has not.
-func addFiles(t testing.TB, repo *repodata.Repo) func(context.Context, []string) error {
-	return func(_ context.Context, paths []string) error {
+// packed is the same repository in packed form.
+func packed(t testing.TB, repo *repodata.Repo) *repodata.Repo {
+	t.Helper()
+	pack := repodata.NewPacker()
+	for _, p := range repo.Packages {
+		pack.Add(p)
+	}
+	p, err := pack.Pack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &repodata.Repo{ID: repo.ID, Priority: repo.Priority, Packed: p}
+}
+
+// findFiles finds the files that filelists has and primary has not.
+func findFiles(t testing.TB, repo *repodata.Repo, all []*repodata.Package) func(context.Context, []string, func(*repodata.Repo, int, string)) error {
+	return func(_ context.Context, paths []string, found func(*repodata.Repo, int, string)) error {
 		var extra map[string][]string // path -> NEVRAs
 		if err := json.NewDecoder(gunzip(t, "testdata/files.json.gz")).Decode(&extra); err != nil {
 			return err
 		}
 		for _, path := range paths {
-			for _, n := range extra[path] {
-				for _, p := range repo.Packages {
-					if p.NEVRA.String() == n {
-						p.Files = append(p.Files, repodata.File{Path: path})
-					}
+			for i, p := range all {
+				if slices.Contains(extra[path], p.NEVRA.String()) {
+					found(repo, i, path)
 				}
 			}
 		}
@@ -66,6 +78,11 @@ func addFiles(t testing.TB, repo *repodata.Repo) func(context.Context, []string)
 // TestLibsolv compares with what libsolv chose for a thousand requests.
 func TestLibsolv(t *testing.T) {
 	repo := baseOS(t)
+	t.Run("list", func(t *testing.T) { testLibsolv(t, repo, repo.Packages) })
+	t.Run("packed", func(t *testing.T) { testLibsolv(t, packed(t, repo), repo.Packages) })
+}
+
+func testLibsolv(t *testing.T, repo *repodata.Repo, all []*repodata.Package) {
 	s := bufio.NewScanner(gunzip(t, "testdata/libsolv-baseos.jsonl.gz"))
 	s.Buffer(nil, 16<<20)
 	cases, wrong := 0, 0
@@ -80,7 +97,7 @@ func TestLibsolv(t *testing.T) {
 		}
 		cases++
 		tx, err := solver.Solve(t.Context(), []*repodata.Repo{repo}, solver.Request{
-			Install: c.Job, Weak: c.Weak == 1, Arch: "x86_64", Files: addFiles(t, repo),
+			Install: c.Job, Weak: c.Weak == 1, Arch: "x86_64", Files: findFiles(t, repo, all),
 		})
 		var unsolvable *solver.Unsolvable
 		if err != nil && !errors.As(err, &unsolvable) {
@@ -129,7 +146,7 @@ func minus(a, b []string) []string {
 }
 
 func BenchmarkSolve(b *testing.B) {
-	repo := baseOS(b)
+	repo := packed(b, baseOS(b))
 	for b.Loop() {
 		if _, err := solver.Solve(b.Context(), []*repodata.Repo{repo}, solver.Request{Install: []string{"bash", "systemd", "kernel"}, Arch: "x86_64"}); err != nil {
 			b.Fatal(err)

@@ -12,7 +12,7 @@ import (
 // a cycle, what it requires while installing comes first. Ties go by name.
 func order(p *pool, ids []int) []*repodata.Package {
 	slices.SortFunc(ids, func(a, b int) int {
-		if c := strings.Compare(p.pkgs[a].NEVRA.Name, p.pkgs[b].NEVRA.Name); c != 0 {
+		if c := strings.Compare(p.pkg(a).NEVRA.Name, p.pkg(b).NEVRA.Name); c != 0 {
 			return c
 		}
 		return a - b
@@ -41,7 +41,7 @@ func (o *orderer) visit(id int) {
 		return
 	}
 	o.state[id] = 1
-	k := o.p.pkgs[id]
+	k := o.p.pkg(id)
 	for _, pre := range []bool{true, false} {
 		for i, r := range k.Requires {
 			if k.PreRequires[i] != pre {
@@ -65,6 +65,6 @@ func (o *orderer) needed(id int, r nevra.Relation) (out []int) {
 			}
 		}
 	}
-	slices.SortFunc(out, func(a, b int) int { return strings.Compare(o.p.pkgs[a].NEVRA.Name, o.p.pkgs[b].NEVRA.Name) })
+	slices.SortFunc(out, func(a, b int) int { return strings.Compare(o.p.pkg(a).NEVRA.Name, o.p.pkg(b).NEVRA.Name) })
 	return slices.Compact(out)
 }

@@ -24,8 +24,8 @@ func (p *pool) filter(s *search, ids []int) []int {
 // best applies the rules that do not depend on what is installed.
 func (p *pool) best(ids []int) []int {
 	if len(ids) > 1 {
-		prio := slices.MinFunc(ids, func(a, b int) int { return cmp.Compare(p.pkgs[a].Repo.Priority, p.pkgs[b].Repo.Priority) })
-		ids = slices.DeleteFunc(ids, func(id int) bool { return p.pkgs[id].Repo.Priority != p.pkgs[prio].Repo.Priority })
+		prio := slices.MinFunc(ids, func(a, b int) int { return cmp.Compare(p.pkg(a).Repo.Priority, p.pkg(b).Repo.Priority) })
+		ids = slices.DeleteFunc(ids, func(id int) bool { return p.pkg(id).Repo.Priority != p.pkg(prio).Repo.Priority })
 	}
 	if len(ids) > 1 {
 		class := p.bestClass(ids)
@@ -42,7 +42,7 @@ func (p *pool) best(ids []int) []int {
 // noarch left aside, then the cheaper repository, then the one that came first.
 func (p *pool) newest(ids []int) []int {
 	slices.SortStableFunc(ids, func(a, b int) int {
-		x, y := p.pkgs[a], p.pkgs[b]
+		x, y := p.pkg(a), p.pkg(b)
 		arch := 0
 		if p.class[a] != 0 && p.class[b] != 0 {
 			arch = cmp.Compare(p.class[a], p.class[b])
@@ -53,9 +53,9 @@ func (p *pool) newest(ids []int) []int {
 	for _, id := range ids {
 		last := len(best) - 1
 		switch {
-		case last < 0 || p.pkgs[best[last]].NEVRA.Name != p.pkgs[id].NEVRA.Name:
+		case last < 0 || p.pkg(best[last]).NEVRA.Name != p.pkg(id).NEVRA.Name:
 			best = append(best, id)
-		case nevra.Compare(p.pkgs[best[last]].NEVRA.EVR, p.pkgs[id].NEVRA.EVR) < 0:
+		case nevra.Compare(p.pkg(best[last]).NEVRA.EVR, p.pkg(id).NEVRA.EVR) < 0:
 			best[last] = id
 		}
 	}
@@ -73,8 +73,8 @@ func (p *pool) newest(ids []int) []int {
 }
 
 func (p *pool) obsoletes(a, b int) bool {
-	n := p.pkgs[b].NEVRA
-	return slices.ContainsFunc(p.pkgs[a].Obsoletes, func(r nevra.Relation) bool {
+	n := p.pkg(b).NEVRA
+	return slices.ContainsFunc(p.pkg(a).Obsoletes, func(r nevra.Relation) bool {
 		return r.Name == n.Name && r.Matches(nevra.Relation{Name: n.Name, Flags: nevra.EQ, EVR: n.EVR})
 	})
 }
@@ -108,7 +108,7 @@ func (p *pool) reorder(s *search, ids []int) []int {
 	suggested := map[int]bool{}
 	for _, id := range ids {
 		suggested[id] = s.anyInstalled(s.weakly().suggestedBy[id])
-		if slices.ContainsFunc(p.pkgs[id].Enhances, func(r nevra.Relation) bool { return p.holds(r, s.isInstalled) }) {
+		if slices.ContainsFunc(p.pkg(id).Enhances, func(r nevra.Relation) bool { return p.holds(r, s.isInstalled) }) {
 			suggested[id] = true
 		}
 	}
@@ -130,9 +130,9 @@ func boolCompare(a, b bool) int {
 // hasNewer tells whether the pool has the package in a newer version, or in a better
 // repository.
 func (p *pool) hasNewer(id int) bool {
-	k := p.pkgs[id]
-	return slices.ContainsFunc(p.byName[k.NEVRA.Name], func(o int) bool {
-		q := p.pkgs[o]
+	k := p.pkg(id)
+	return slices.ContainsFunc(p.named(k.NEVRA.Name), func(o int) bool {
+		q := p.pkg(o)
 		if o == id || q.NEVRA.Arch != k.NEVRA.Arch {
 			return false
 		}
@@ -153,7 +153,7 @@ func (p *pool) commonMalus(ids []int) map[int]int {
 	}
 	var list []version
 	for _, id := range ids {
-		for _, r := range p.pkgs[id].Provides {
+		for _, r := range p.pkg(id).Provides {
 			exact := r.Flags == nevra.EQ && !looksLikeHash(r.EVR)
 			if exact || r.Flags == nevra.LT || r.Flags == nevra.LT|nevra.EQ {
 				list = append(list, version{id, r, r.Flags == nevra.LT})

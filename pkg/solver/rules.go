@@ -48,13 +48,13 @@ type ruleSet struct {
 	nJobs   int
 	nDeps   int             // where the rules of packages end, behind the jobs'
 	missing map[string]bool // required files that nobody provides
-	seen    map[int]bool
+	seen    []bool
 	queue   []int
 	weak    bool
 }
 
 func newRules(p *pool, jobs []job, weak bool) *ruleSet {
-	rs := &ruleSet{pool: p, jobs: jobs, missing: map[string]bool{}, seen: map[int]bool{}, weak: weak}
+	rs := &ruleSet{pool: p, jobs: jobs, missing: map[string]bool{}, seen: make([]bool, len(p.made)), weak: weak}
 	var deps []rule
 	for _, j := range jobs {
 		r := rule{kind: kindJob, job: j.word}
@@ -91,11 +91,11 @@ func (rs *ruleSet) reach(id int) {
 // reachSupplements adds packages that supplement one that is reached.
 func (rs *ruleSet) reachSupplements() bool {
 	before := len(rs.queue)
-	for id := 1; id < len(rs.pool.pkgs); id++ {
+	for _, id := range rs.pool.supplementing() {
 		if rs.seen[id] {
 			continue
 		}
-		for _, r := range rs.pool.pkgs[id].Supplements {
+		for _, r := range rs.pool.pkg(id).Supplements {
 			if rs.pool.holds(r, func(q int) bool { return rs.seen[q] }) {
 				rs.reach(id)
 				break
@@ -118,10 +118,10 @@ func tidy(rules []rule) []rule {
 // of a better architecture.
 func (rs *ruleSet) of(id int) []rule {
 	p := rs.pool
-	k := p.pkgs[id]
+	k := p.pkg(id)
 	var out []rule
-	for _, o := range p.byName[k.NEVRA.Name] {
-		if p.class[o] > 0 && p.class[o] < p.class[id] && nevra.Compare(p.pkgs[o].NEVRA.EVR, k.NEVRA.EVR) == 0 {
+	for _, o := range p.named(k.NEVRA.Name) {
+		if p.class[o] > 0 && p.class[o] < p.class[id] && nevra.Compare(p.pkg(o).NEVRA.EVR, k.NEVRA.EVR) == 0 {
 			rs.reach(o)
 		}
 	}
@@ -141,8 +141,8 @@ func (rs *ruleSet) of(id int) []rule {
 		}
 	}
 	for _, r := range k.Obsoletes {
-		for _, q := range p.byName[r.Name] {
-			if q != id && r.Matches(nevra.Relation{Name: r.Name, Flags: nevra.EQ, EVR: p.pkgs[q].NEVRA.EVR}) {
+		for _, q := range p.named(r.Name) {
+			if q != id && r.Matches(nevra.Relation{Name: r.Name, Flags: nevra.EQ, EVR: p.pkg(q).NEVRA.EVR}) {
 				out = append(out, rule{lits: []lit{lit(-id), lit(-q)}, kind: kindObsoletes, rel: r})
 			}
 		}
@@ -184,13 +184,7 @@ func (rs *ruleSet) sameNames() []rule {
 	p := rs.pool
 	explicit := rs.explicitArch()
 	var out []rule
-	for _, name := range sortedNames(p.byName) {
-		var ids []int
-		for _, id := range p.byName[name] {
-			if rs.seen[id] {
-				ids = append(ids, id)
-			}
-		}
+	for _, ids := range rs.byName() {
 		best := p.bestClass(ids)
 		for i, a := range ids {
 			if p.inferior(a, best) && !explicit[a] {
@@ -198,7 +192,7 @@ func (rs *ruleSet) sameNames() []rule {
 			}
 			for _, b := range ids[i+1:] {
 				differ := p.color[a] != p.color[b] && p.color[a] != 0 && p.color[b] != 0
-				if differ && nevra.Compare(p.pkgs[a].NEVRA.EVR, p.pkgs[b].NEVRA.EVR) == 0 {
+				if differ && nevra.Compare(p.pkg(a).NEVRA.EVR, p.pkg(b).NEVRA.EVR) == 0 {
 					continue
 				}
 				out = append(out, rule{lits: []lit{lit(-b), lit(-a)}, kind: kindSameName})
@@ -210,10 +204,10 @@ func (rs *ruleSet) sameNames() []rule {
 
 // twins are the packages of the same name and version as one of a worse architecture,
 // that are noarch or of the best.
-func (p *pool) twins(id, best int) (out []lit) {
-	k := p.pkgs[id].NEVRA
-	for _, o := range p.byName[k.Name] {
-		q := p.pkgs[o].NEVRA
+func (p *pool) twins(id int, best int8) (out []lit) {
+	k := p.pkg(id).NEVRA
+	for _, o := range p.named(k.Name) {
+		q := p.pkg(o).NEVRA
 		if q.Arch != k.Arch && (p.class[o] == 0 || p.class[o] == best) && nevra.Compare(q.EVR, k.EVR) == 0 {
 			out = append(out, lit(o))
 		}
@@ -226,7 +220,7 @@ func (p *pool) twins(id, best int) (out []lit) {
 func (rs *ruleSet) explicitArch() map[int]bool {
 	out := map[int]bool{}
 	for _, j := range rs.jobs {
-		best := 1 << 30
+		best := int8(127)
 		for _, id := range j.candidates {
 			best = min(best, rs.pool.class[id])
 		}
@@ -239,13 +233,23 @@ func (rs *ruleSet) explicitArch() map[int]bool {
 	return out
 }
 
-func sortedNames(m map[string][]int) []string {
-	names := make([]string, 0, len(m))
-	for n := range m {
-		names = append(names, n)
+// byName groups the packages reached by their names, in the order of those.
+func (rs *ruleSet) byName() (groups [][]int) {
+	var ids []int
+	for id, seen := range rs.seen {
+		if seen {
+			ids = append(ids, id)
+		}
 	}
-	slices.Sort(names)
-	return names
+	name := func(id int) string { return rs.pool.pkg(id).NEVRA.Name }
+	slices.SortStableFunc(ids, func(a, b int) int { return strings.Compare(name(a), name(b)) })
+	for begin, i := 0, 1; i <= len(ids); i++ {
+		if i == len(ids) || name(ids[i]) != name(ids[begin]) {
+			groups = append(groups, ids[begin:i])
+			begin = i
+		}
+	}
+	return groups
 }
 
 // missingFiles lists required paths that no package is known to have.

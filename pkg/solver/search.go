@@ -30,7 +30,7 @@ type branch struct {
 }
 
 func newSearch(p *pool, rs *ruleSet, weak bool) *search {
-	s := &search{pool: p, rules: rs, weak: weak, value: make([]int, len(p.pkgs)), reason: make([]int, len(p.pkgs)), watches: map[lit][]int{}}
+	s := &search{pool: p, rules: rs, weak: weak, value: make([]int, len(p.made)), reason: make([]int, len(p.made)), watches: map[lit][]int{}}
 	for i := range rs.rules {
 		s.watch(i)
 	}

@@ -17,7 +17,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/treewright/treewright/pkg/nevra"
 	"github.com/treewright/treewright/pkg/repodata"
 )
 
@@ -33,9 +32,10 @@ type Request struct {
 	Weak     bool            // install what chosen packages recommend
 	Arch     string          // basearch; empty: all are as good as each other
 
-	// Files is called, at most once, with paths that are required and that no package
-	// is known to have; it may add to the packages' Files. nil: nothing is known.
-	Files func(ctx context.Context, paths []string) error
+	// Files is called with paths that are asked for or required and that no package is
+	// known to have; it tells which package of a repository has one. nil: nothing is
+	// known.
+	Files func(ctx context.Context, paths []string, found func(r *repodata.Repo, i int, path string)) error
 }
 
 // FromRepo is words that one repository must satisfy.
@@ -47,7 +47,7 @@ type FromRepo struct {
 // Lock is the version that a name is locked to.
 type Lock struct {
 	Text    string // for messages
-	Matches func(nevra.NEVRA) bool
+	Matches func(*repodata.Package) bool
 }
 
 // Transaction is the answer.
@@ -94,17 +94,9 @@ func (e *Unsolvable) Error() string {
 // Solve chooses the packages. The error is a [*NotFound] or an [*Unsolvable] when
 // there is no answer, or that of Request.Files.
 func Solve(ctx context.Context, repos []*repodata.Repo, req Request) (*Transaction, error) {
-	s, err := prepare(repos, &req)
+	s, err := newPool(repos, &req).prepare(ctx)
 	if err != nil {
 		return nil, err
-	}
-	if missing := s.rules.missingFiles(); len(missing) > 0 && req.Files != nil {
-		if err := req.Files(ctx, missing); err != nil {
-			return nil, err
-		}
-		if s, err = prepare(repos, &req); err != nil {
-			return nil, err
-		}
 	}
 	if err := s.run(ctx); err != nil {
 		return nil, err
@@ -112,14 +104,55 @@ func Solve(ctx context.Context, repos []*repodata.Repo, req Request) (*Transacti
 	return &Transaction{Install: order(s.pool, s.installed())}, nil
 }
 
-// prepare builds pool, jobs and rules.
-func prepare(repos []*repodata.Repo, req *Request) (*search, error) {
-	p := newPool(repos, req)
-	jobs, err := p.jobs(req)
-	if err != nil {
-		return nil, err
+// prepare builds jobs and rules, and again as long as they need files that have not
+// been asked for.
+func (p *pool) prepare(ctx context.Context) (*search, error) {
+	asked := map[string]bool{}
+	for {
+		var rs *ruleSet
+		jobs, err := p.jobs(p.req)
+		missing := p.unknownPaths()
+		if err == nil {
+			rs = newRules(p, jobs, p.req.Weak)
+			missing = append(missing, rs.missingFiles()...)
+		}
+		missing = slices.DeleteFunc(missing, func(path string) bool { return asked[path] })
+		if len(missing) == 0 || p.req.Files == nil {
+			if err != nil {
+				return nil, err
+			}
+			return newSearch(p, rs, p.req.Weak), nil
+		}
+		for _, path := range missing {
+			asked[path] = true
+		}
+		if err := p.askFiles(ctx, missing); err != nil {
+			return nil, err
+		}
 	}
-	return newSearch(p, newRules(p, jobs, req.Weak), req.Weak), nil
+}
+
+// unknownPaths lists the words that are paths nobody is known to have.
+func (p *pool) unknownPaths() (out []string) {
+	for _, w := range p.req.Install {
+		if strings.HasPrefix(w, "/") && len(p.sel(w)) == 0 {
+			out = append(out, w)
+		}
+	}
+	return out
+}
+
+// askFiles takes in who has files.
+func (p *pool) askFiles(ctx context.Context, paths []string) error {
+	err := p.req.Files(ctx, paths, func(r *repodata.Repo, i int, path string) {
+		for _, part := range p.repos {
+			if part.repo == r {
+				p.files[path] = append(p.files[path], part.first+i)
+			}
+		}
+	})
+	clear(p.cache)
+	return err
 }
 
 // job is one word and the packages that satisfy it.
@@ -144,7 +177,7 @@ func (p *pool) jobs(req *Request) ([]job, error) {
 	}
 	for _, f := range req.FromRepo {
 		for _, w := range f.Words {
-			c := slices.DeleteFunc(p.sel(w), func(id int) bool { return p.pkgs[id].Repo.ID != f.Repo })
+			c := slices.DeleteFunc(p.sel(w), func(id int) bool { return p.pkg(id).Repo.ID != f.Repo })
 			add(w, c)
 		}
 	}

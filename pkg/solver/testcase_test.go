@@ -396,7 +396,7 @@ func (c *testcase) compare(t *testing.T, name string, s *search, err error) {
 	default:
 		var got []string
 		for _, id := range s.installed() {
-			k := s.pool.pkgs[id]
+			k := s.pool.pkg(id)
 			got = append(got, k.NEVRA.String()+"@"+k.Repo.ID)
 		}
 		slices.Sort(got)
@@ -420,8 +420,8 @@ func (p *pool) caseJob(t *testing.T, what string, words []string) (ids []int, ok
 	switch what {
 	case "name":
 		r := tagRelation(t, text)
-		for _, id := range p.byName[r.Name] {
-			k := p.pkgs[id]
+		for _, id := range p.named(r.Name) {
+			k := p.pkg(id)
 			if r.Matches(nevra.Relation{Name: r.Name, Flags: nevra.EQ, EVR: k.NEVRA.EVR}) {
 				ids = append(ids, id)
 			}
@@ -429,9 +429,9 @@ func (p *pool) caseJob(t *testing.T, what string, words []string) (ids []int, ok
 	case "provides":
 		ids = p.providers(tagRelation(t, text))
 	case "pkg", "oneof":
-		for id := 1; id < len(p.pkgs); id++ {
-			k := p.pkgs[id]
-			if slices.Contains(words, k.NEVRA.String()+"@"+k.Repo.ID) {
+		for id := 1; id < len(p.made); id++ {
+			k := p.pkg(id)
+			if p.visible[id] && slices.Contains(words, k.NEVRA.String()+"@"+k.Repo.ID) {
 				ids = append(ids, id)
 			}
 		}

@@ -24,7 +24,7 @@ func (s *search) weakly() *weakIndex {
 		if !s.rules.seen[id] {
 			continue
 		}
-		k := s.pool.pkgs[id]
+		k := s.pool.pkg(id)
 		for _, r := range k.Recommends {
 			w.recommends[id] = append(w.recommends[id], s.pool.cnf(r, false)...)
 		}
@@ -108,9 +108,9 @@ func (s *search) installRecommended(chosen []lit, best map[int]bool) (broken int
 // another architecture than the chosen one of the name.
 func (s *search) supplements() (out []int) {
 	for _, id := range s.weakly().supplementing {
-		k := s.pool.pkgs[id].NEVRA
-		other := func(o int) bool { return s.isInstalled(o) && s.pool.pkgs[o].NEVRA.Arch != k.Arch }
-		if s.value[id] == 0 && s.supplementing(id) && !slices.ContainsFunc(s.pool.byName[k.Name], other) {
+		k := s.pool.pkg(id).NEVRA
+		other := func(o int) bool { return s.isInstalled(o) && s.pool.pkg(o).NEVRA.Arch != k.Arch }
+		if s.value[id] == 0 && s.supplementing(id) && !slices.ContainsFunc(s.pool.named(k.Name), other) {
 			out = append(out, id)
 		}
 	}
@@ -118,7 +118,7 @@ func (s *search) supplements() (out []int) {
 }
 
 func (s *search) supplementing(id int) bool {
-	return slices.ContainsFunc(s.pool.pkgs[id].Supplements, func(r nevra.Relation) bool { return s.pool.holds(r, s.isInstalled) })
+	return slices.ContainsFunc(s.pool.pkg(id).Supplements, func(r nevra.Relation) bool { return s.pool.holds(r, s.isInstalled) })
 }
 
 // isRecommended tells whether a chosen package recommends id, or id supplements one.

@@ -8,9 +8,11 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/treewright/treewright/pkg/digest"
 	"github.com/treewright/treewright/pkg/fixture/tinyrpm"
@@ -38,6 +40,16 @@ func repository(t testing.TB) string {
 	return dir
 }
 
+// all lists a repository's packages.
+func all(repo *repodata.Repo) (out []*repodata.Package) {
+	for i := range repo.Packed.Len() {
+		p := repo.Packed.Package(i)
+		p.Repo = repo
+		out = append(out, p)
+	}
+	return out
+}
+
 func config(base ...string) repodata.RepoConfig {
 	return repodata.RepoConfig{ID: "r", BaseURL: base, Enabled: true, Priority: 99}
 }
@@ -47,21 +59,22 @@ func TestPlaces(t *testing.T) {
 	server := httptest.NewServer(http.FileServer(http.Dir(dir)))
 	defer server.Close()
 	for _, base := range []string{dir, "file://" + dir, server.URL, server.URL + "/"} {
-		c := &fetch.Client{Cache: t.TempDir()}
+		c := &fetch.Client{Cache: t.TempDir(), Pause: time.Millisecond}
 		repo, err := c.Load(t.Context(), config(base))
-		if err != nil || len(repo.Packages) != 3 {
+		if err != nil || repo.Packed.Len() != 3 {
 			t.Fatalf("%s: %+v, %v", base, repo, err)
 		}
-		files, err := c.Packages(t.Context(), repo.Packages)
+		files, err := c.Packages(t.Context(), all(repo))
 		if err != nil || len(files) != 3 {
 			t.Fatalf("%s: %q, %v", base, files, err)
 		}
-		if err := c.Filelists(t.Context(), config(base), repo, []string{"/usr/share/two"}); err != nil {
-			t.Fatal(err)
-		}
-		for _, p := range repo.Packages {
-			if has := len(p.Files) > 0; has != (p.NEVRA.Name == "two") {
-				t.Errorf("%s has files %v", p.NEVRA, p.Files)
+		for range 2 { // the second time from what was kept
+			var got []string
+			err := c.Filelists(t.Context(), config(base), repo, []string{"/usr/share/two", "/nosuch"}, func(i int, path string) {
+				got = append(got, repo.Packed.NEVRA(i).Name+" "+path)
+			})
+			if err != nil || !slices.Equal(got, []string{"two /usr/share/two"}) {
+				t.Errorf("%s: files %q, %v", base, got, err)
 			}
 		}
 	}
@@ -85,12 +98,12 @@ func TestMirrors(t *testing.T) {
 	for name, cfg := range map[string]repodata.RepoConfig{
 		"two URLs": config(bad.URL, good.URL), "mirrorlist": {ID: "r", Mirrorlist: list.URL}, "metalink": {ID: "r", Metalink: list.URL + "/metalink"},
 	} {
-		c := &fetch.Client{Cache: t.TempDir()}
-		if repo, err := c.Load(t.Context(), cfg); err != nil || len(repo.Packages) != 3 {
+		c := &fetch.Client{Cache: t.TempDir(), Pause: time.Millisecond}
+		if repo, err := c.Load(t.Context(), cfg); err != nil || repo.Packed.Len() != 3 {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	c := &fetch.Client{Cache: t.TempDir()}
+	c := &fetch.Client{Cache: t.TempDir(), Pause: time.Millisecond}
 	if _, err := c.Load(t.Context(), config(bad.URL)); !errors.Is(err, fetch.ErrNotFound) || !strings.HasPrefix(err.Error(), "RPM repository r: "+bad.URL) {
 		t.Errorf("nothing there: %v", err)
 	}
@@ -119,12 +132,12 @@ func TestResume(t *testing.T) {
 		files.ServeHTTP(w, r)
 	}))
 	defer server.Close()
-	c := &fetch.Client{Cache: t.TempDir(), Workers: 1}
+	c := &fetch.Client{Cache: t.TempDir(), Pause: time.Millisecond, Workers: 1}
 	repo, err := c.Load(t.Context(), config(server.URL))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Packages(t.Context(), repo.Packages); err != nil {
+	if _, err := c.Packages(t.Context(), all(repo)); err != nil {
 		t.Fatal(err)
 	}
 	if ranges.Load() != 1 {
@@ -147,12 +160,12 @@ func TestDamaged(t *testing.T) {
 		w.Write(b)
 	}))
 	defer server.Close()
-	c := &fetch.Client{Cache: t.TempDir()}
+	c := &fetch.Client{Cache: t.TempDir(), Pause: time.Millisecond}
 	repo, err := c.Load(t.Context(), config(server.URL))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = c.Packages(t.Context(), repo.Packages[:1])
+	_, err = c.Packages(t.Context(), all(repo)[:1])
 	if !errors.Is(err, digest.ErrMismatch) || !strings.Contains(err.Error(), "package kernel-1-1.noarch from r: "+server.URL) {
 		t.Errorf("a damaged package: %v", err)
 	}
@@ -165,12 +178,12 @@ func TestDamaged(t *testing.T) {
 // TestOffline works from the cache, and says what is missing.
 func TestOffline(t *testing.T) {
 	server := httptest.NewServer(http.FileServer(http.Dir(repository(t))))
-	c := &fetch.Client{Cache: t.TempDir()}
+	c := &fetch.Client{Cache: t.TempDir(), Pause: time.Millisecond}
 	repo, err := c.Load(t.Context(), config(server.URL))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Packages(t.Context(), repo.Packages[:2]); err != nil {
+	if _, err := c.Packages(t.Context(), all(repo)[:2]); err != nil {
 		t.Fatal(err)
 	}
 	server.Close()
@@ -178,31 +191,17 @@ func TestOffline(t *testing.T) {
 	if repo, err = c.Load(t.Context(), config(server.URL)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Packages(t.Context(), repo.Packages[:2]); err != nil {
+	if _, err := c.Packages(t.Context(), all(repo)[:2]); err != nil {
 		t.Error(err)
 	}
-	if _, err := c.Packages(t.Context(), repo.Packages); !errors.Is(err, fetch.ErrOffline) || !strings.Contains(err.Error(), "two-1-1.noarch") {
+	if _, err := c.Packages(t.Context(), all(repo)); !errors.Is(err, fetch.ErrOffline) || !strings.Contains(err.Error(), "two-1-1.noarch") {
 		t.Errorf("a package that the cache has not got: %v", err)
-	}
-}
-
-func TestExclude(t *testing.T) {
-	cfg := config(repository(t))
-	cfg.Exclude = []string{"kern*"}
-	repo, err := (&fetch.Client{Cache: t.TempDir()}).Load(t.Context(), cfg)
-	if err != nil || len(repo.Packages) != 2 || len(repo.Excluded) != 1 {
-		t.Errorf("%+v, %v", repo, err)
-	}
-	cfg.Exclude, cfg.IncludePkgs = nil, []string{"one"}
-	repo, err = (&fetch.Client{Cache: t.TempDir()}).Load(t.Context(), cfg)
-	if err != nil || len(repo.Packages) != 1 {
-		t.Errorf("%+v, %v", repo, err)
 	}
 }
 
 // TestBomb stops at the promised size of decompressed metadata.
 func TestBomb(t *testing.T) {
-	c := &fetch.Client{Cache: t.TempDir(), MaxOpenSize: 100}
+	c := &fetch.Client{Cache: t.TempDir(), Pause: time.Millisecond, MaxOpenSize: 100}
 	if _, err := c.Load(t.Context(), config(repository(t))); !errors.Is(err, repodata.ErrMalformed) {
 		t.Errorf("metadata of more than 100 bytes: %v", err)
 	}
@@ -213,7 +212,7 @@ func TestCancel(t *testing.T) {
 	defer server.Close()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := (&fetch.Client{Cache: t.TempDir()}).Load(ctx, config(server.URL)); !errors.Is(err, context.Canceled) {
+	if _, err := (&fetch.Client{Cache: t.TempDir(), Pause: time.Millisecond}).Load(ctx, config(server.URL)); !errors.Is(err, context.Canceled) {
 		t.Errorf("a cancelled context: %v", err)
 	}
 }

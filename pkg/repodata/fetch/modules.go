@@ -1,0 +1,9 @@
+package fetch
+
+import (
+	"context"
+
+	"github.com/treewright/treewright/pkg/repodata"
+)
+
+func (c *Client) loadModules(ctx context.Context, rem *remote, repo *repodata.Repo) error { return nil }
