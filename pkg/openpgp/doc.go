@@ -24,7 +24,8 @@
 // A key that may sign is the first one, or a subkey that signed the first one in turn;
 // a subkey that did not would be somebody else's.
 //
-// Not here: keys with a passphrase, keyboxes (pubring.kbx), both for GnuPG; keys of
-// version 3.
+// A secret may also come from GnuPG's own files: [Keyring.AddSecret], [ReadKeybox].
+//
+// Not here: secrets with a passphrase, for GnuPG; keys of version 3.
 // Source: RFC 4880 and RFC 9580, and gpg 2.2 as observed.
 package openpgp

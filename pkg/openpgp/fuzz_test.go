@@ -71,3 +71,30 @@ func FuzzVerify(f *testing.F) {
 		}
 	})
 }
+
+func FuzzReadKeybox(f *testing.F) {
+	seeds(f, "*.kbx")
+	f.Fuzz(func(t *testing.T, in []byte) {
+		k, err := openpgp.ReadKeybox(in)
+		if (k == nil) != (err != nil) || err != nil && !errors.Is(err, openpgp.ErrMalformed) {
+			t.Fatalf("ReadKeybox = %v, %v", k, err)
+		}
+	})
+}
+
+func FuzzAddSecret(f *testing.F) {
+	seeds(f, "*.key")
+	public, err := os.ReadFile("testdata/takenover.keyring")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, in []byte) {
+		k := mustRead(t, public)
+		if err := k.AddSecret(in); err != nil && !errors.Is(err, openpgp.ErrMalformed) && !errors.Is(err, openpgp.ErrLocked) {
+			t.Fatalf("AddSecret = %v", err)
+		}
+		if len(k.Keys()) != 1 {
+			t.Fatalf("%d keys", len(k.Keys()))
+		}
+	})
+}

@@ -29,9 +29,10 @@ type UserID struct {
 	Revoked bool
 }
 
-// Name is what stands before the address.
+// Name is what stands before the address, without a remark: of "Name (remark) <a@b>"
+// it is "Name".
 func (u UserID) Name() string {
-	if i := strings.IndexByte(u.Text, '<'); i >= 0 {
+	if i := strings.IndexAny(u.Text, "<("); i >= 0 {
 		return strings.TrimSpace(u.Text[:i])
 	}
 	if u.Email() != "" {

@@ -54,15 +54,23 @@ func Read(b []byte) (*Keyring, error) {
 	if err != nil {
 		return nil, err
 	}
-	packets, err := split(b)
-	if err != nil {
+	k := &Keyring{}
+	if err := k.addPackets(b); err != nil {
 		return nil, fmt.Errorf("keyring: %w", err)
 	}
-	k := &Keyring{}
+	return k, nil
+}
+
+// addPackets adds keys in binary form.
+func (k *Keyring) addPackets(b []byte) error {
+	packets, err := split(b)
+	if err != nil {
+		return err
+	}
 	for _, one := range group(packets) {
 		k.add(one)
 	}
-	return k, nil
+	return nil
 }
 
 // dearmor undoes the armor of data that has some.
@@ -159,17 +167,30 @@ func (b *block) merge(o *block) *block {
 			continue
 		}
 		at.sigs = union(at.sigs, p.sigs)
+		if len(p.Contents) > len(at.Contents) {
+			at.OpaquePacket = p.OpaquePacket // with the secret
+		}
 	}
 	return out
 }
 
 func (b *block) find(p *part) *part {
 	for _, q := range b.parts {
-		if q.Tag == p.Tag && bytes.Equal(q.Contents, p.Contents) {
+		if q.Tag == p.Tag && bytes.Equal(q.Contents, p.Contents) || sameKey(q.OpaquePacket, p.OpaquePacket) {
 			return q
 		}
 	}
 	return nil
+}
+
+// sameKey tells whether packets are one key, maybe once with its secret, which stands
+// behind what is public.
+func sameKey(a, b *packet.OpaquePacket) bool {
+	public := map[uint8]uint8{tagPublic: tagPublic, tagSecret: tagPublic, tagPublicSub: tagPublicSub, tagSecretSub: tagPublicSub}
+	if public[a.Tag] == 0 || public[a.Tag] != public[b.Tag] {
+		return false
+	}
+	return bytes.HasPrefix(a.Contents, b.Contents) || bytes.HasPrefix(b.Contents, a.Contents)
 }
 
 func union(a, b []*packet.OpaquePacket) []*packet.OpaquePacket {

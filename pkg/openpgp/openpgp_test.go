@@ -19,12 +19,19 @@ var now = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 // home makes a folder of GnuPG with a key that signs, and one whose subkey does.
 func home(t testing.TB) func(args ...string) []byte {
 	t.Helper()
+	_, run := homeDir(t)
+	return run
+}
+
+// homeDir is home that tells where it is.
+func homeDir(t testing.TB) (dir string, run func(args ...string) []byte) {
+	t.Helper()
 	gpg := fixture.Tool(t, "gpg")
 	dir, err := os.MkdirTemp("", "gpg") // t.TempDir is too long for its sockets
 	if err != nil {
 		t.Fatal(err)
 	}
-	run := func(args ...string) []byte {
+	run = func(args ...string) []byte {
 		t.Helper()
 		cmd := exec.Command(gpg, append([]string{"--homedir", dir, "--batch", "--pinentry-mode", "loopback", "--passphrase", ""}, args...)...)
 		var stderr bytes.Buffer
@@ -47,7 +54,7 @@ func home(t testing.TB) func(args ...string) []byte {
 			break
 		}
 	}
-	return run
+	return dir, run
 }
 
 func mustRead(t testing.TB, b []byte) *openpgp.Keyring {
@@ -142,6 +149,7 @@ func TestErrors(t *testing.T) {
 func TestUserID(t *testing.T) {
 	for text, want := range map[string][2]string{
 		"Name <name@example.com>": {"Name", "name@example.com"},
+		"Name (remark) <a@b.c>":   {"Name", "a@b.c"},
 		"Name":                    {"Name", ""},
 		"name@example.com":        {"", "name@example.com"},
 		"<name@example.com>":      {"", "name@example.com"},

@@ -16,7 +16,8 @@ var ErrLocked = errors.New("secret key is not available")
 
 // Sign makes a detached binary signature by the key that has a name; see
 // [Keyring.Find]. Of a key with subkeys the newest one that may sign and is good does,
-// unless the name is that of another subkey.
+// unless the name is that of another subkey. A time before the key's own is taken for
+// that: nobody would accept the signature.
 //
 // Errors wrap [ErrNotFound] or [ErrLocked], or say why the key may not sign.
 func (k *Keyring) Sign(data []byte, name string, now time.Time) ([]byte, error) {
@@ -30,6 +31,9 @@ func (k *Keyring) Sign(data []byte, name string, now time.Time) ([]byte, error) 
 	}
 	if by.private == nil || by.private.Encrypted || by.private.Dummy() {
 		return nil, fmt.Errorf("key %s: %w", by.ID(), ErrLocked)
+	}
+	if now.Before(by.Created) {
+		now = by.Created
 	}
 	s := &packet.Signature{
 		Version:           by.public.Version,

@@ -21,6 +21,7 @@ type Signature struct {
 
 	Valid      bool // made by a key of the keyring that was good and is
 	Missing    bool // the keyring has no such key
+	Bad        bool // not made by that key, not of this data, or by a key that may not sign
 	Expired    bool // the signature is past its time
 	KeyExpired bool // the key or its first key is
 	Revoked    bool // the key or its first key is
@@ -80,11 +81,8 @@ func (out *Signature) judge(s *packet.Signature, c candidate, now time.Time) {
 	out.Missing, out.Key, out.Primary, out.Fingerprint = false, c.key, c.primary, c.key.Fingerprint
 	out.Revoked = c.primary.Revoked || c.key.Revoked
 	out.KeyExpired = c.primary.Expired(now) || c.key.Expired(now)
-	if c.hash == nil {
-		return
-	}
-	good := c.key.public.VerifySignature(c.hash, s) == nil && c.key.signs && !s.CreationTime.Before(c.key.Created)
-	out.Valid = good && !out.Revoked && !out.KeyExpired && !out.Expired
+	out.Bad = c.hash == nil || !c.key.signs || s.CreationTime.Before(c.key.Created) || c.key.public.VerifySignature(c.hash, s) != nil
+	out.Valid = !out.Bad && !out.Revoked && !out.KeyExpired && !out.Expired
 }
 
 // issuer is the fingerprint, or the ID, of the key that a signature names.
