@@ -25,6 +25,7 @@ type Remote struct {
 	Name string
 	File string // that the group stands in
 	keys *keyfile.File
+	repo *Repo // that it is a remote of
 }
 
 // A RemoteError tells what is wrong with a remote. Err is or wraps
@@ -64,6 +65,28 @@ func (m *Remote) List(key string) []string {
 	list, _ := m.keys.List(remoteGroup(m.Name), key)
 	return list
 }
+
+// ErrSeparators is an option with both kinds of separators.
+var ErrSeparators = errors.New("list has ',' and ';' between its elements")
+
+// Values returns an option that is a list with either ',' or ';' between elements, or
+// nil. The error is a [*RemoteError] that wraps [ErrSeparators].
+func (m *Remote) Values(key string) ([]string, error) {
+	v, _ := m.Option(key)
+	if v == "" {
+		return nil, nil
+	}
+	sep := ","
+	if strings.Contains(v, ";") {
+		if sep = ";"; strings.Contains(v, ",") {
+			return nil, &RemoteError{Name: m.Name, Key: key, Err: ErrSeparators}
+		}
+	}
+	return strings.Split(strings.TrimSuffix(v, sep), sep), nil
+}
+
+// Keyring is the file with the GPG keys of the remote. It need not be there.
+func (m *Remote) Keyring() string { return m.repo.Keyring(m.Name) }
 
 // Flag returns an option that is true or false. The error is a [*RemoteError].
 func (m *Remote) Flag(key string, otherwise bool) (bool, error) {
@@ -133,7 +156,7 @@ func (r *Repo) ownRemotes() ([]*Remote, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := remotesOf(r.file("config"), f)
+	out := r.remotesOf(r.file("config"), f)
 	if r.system == "" {
 		return out, nil
 	}
@@ -150,7 +173,7 @@ func (r *Repo) ownRemotes() ([]*Remote, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, m := range remotesOf(name, f) {
+		for _, m := range r.remotesOf(name, f) {
 			if !slices.ContainsFunc(out, func(o *Remote) bool { return o.Name == m.Name }) {
 				out = append(out, m)
 			}
@@ -159,12 +182,12 @@ func (r *Repo) ownRemotes() ([]*Remote, error) {
 	return out, nil
 }
 
-func remotesOf(file string, f *keyfile.File) []*Remote {
+func (r *Repo) remotesOf(file string, f *keyfile.File) []*Remote {
 	var out []*Remote
 	for _, g := range f.Groups() {
 		name, ok := strings.CutPrefix(g, `remote "`)
 		if name, is := strings.CutSuffix(name, `"`); ok && is && ostree.CheckRemote(name) == nil {
-			out = append(out, &Remote{Name: name, File: file, keys: f})
+			out = append(out, &Remote{Name: name, File: file, keys: f, repo: r})
 		}
 	}
 	return out
