@@ -4,6 +4,7 @@ package ostreecmd
 // has words of its own.
 func sentence(err error) string {
 	for _, words := range []func(error) string{
+		signSentence,
 		configSentence,
 		remoteSentence,
 		pullSentence,

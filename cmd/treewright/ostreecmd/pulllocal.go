@@ -69,7 +69,7 @@ func pullLocalCommand() *command {
 		if o.Refs, err = localRefs(src, e.args[1:]); err != nil {
 			return err
 		}
-		if err := addVerify(&o, *remote, verifyKinds{gpg: *gpg, gpgSummary: *gpgSummary}); err != nil {
+		if err := e.addVerify(&o, *remote, verifyKinds{gpg: *gpg, gpgSummary: *gpgSummary}); err != nil {
 			return err
 		}
 		return e.pull(ctx, o)
