@@ -15,7 +15,7 @@ var layers = [][]string{
 	{"composer"},
 	{ // stores and algorithms
 		"pkg/repodata/fetch", "pkg/repodata/index", "pkg/solver", "pkg/rootfs", "pkg/rootfs/sandbox", "pkg/rootfs/lua", "pkg/rpm/rpmdb",
-		"pkg/ostree/repo", "pkg/ostree/source", "pkg/ostree/sign", "pkg/ostree/pull", "pkg/ostree/delta", "pkg/ostree/sysroot",
+		"pkg/ostree/repo", "pkg/ostree/source", "pkg/ostree/sign", "pkg/ostree/remote", "pkg/ostree/pull", "pkg/ostree/delta", "pkg/ostree/sysroot",
 		"pkg/disk", "pkg/image", "pkg/qemu", "pkg/fixture/tinyrpm",
 	},
 	{ // formats
@@ -29,7 +29,8 @@ var layers = [][]string{
 var within = map[string][]string{
 	"cmd/treewright":     {"cmd/treewright/ostreecmd"},
 	"pkg/ostree/source":  {"pkg/ostree/repo"},
-	"pkg/ostree/pull":    {"pkg/ostree/repo", "pkg/ostree/sign"},
+	"pkg/ostree/remote":  {"pkg/ostree/repo"},
+	"pkg/ostree/pull":    {"pkg/ostree/repo", "pkg/ostree/remote", "pkg/ostree/sign"},
 	"pkg/ostree/sign":    {"pkg/ostree/repo"},
 	"pkg/rootfs":         {"pkg/rootfs/sandbox", "pkg/rootfs/lua"},
 	"pkg/filetree":       {"pkg/digest", "pkg/segment"},

@@ -37,7 +37,7 @@ func newGroup(name, summary string, sub ...*command) *command {
 func commands() []*command {
 	return []*command{
 		checkoutCommand(), commitCommand(), configCommand(), fsckCommand(), initCommand(), logCommand(), lsCommand(),
-		pullLocalCommand(), refsCommand(), remoteCommand(), resetCommand(), revParseCommand(), showCommand(), summaryCommand(),
+		pullLocalCommand(), pullCommand(), refsCommand(), remoteCommand(), resetCommand(), revParseCommand(), showCommand(), summaryCommand(),
 	}
 }
 

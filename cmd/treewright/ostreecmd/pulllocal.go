@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/treewright/treewright/pkg/ostree"
 	"github.com/treewright/treewright/pkg/ostree/pull"
@@ -104,16 +105,17 @@ func parseRefs(names []string) ([]pull.Ref, error) {
 
 // pull pulls, and prints what it did in a line.
 func (e *env) pull(ctx context.Context, o pull.Options) error {
+	begin := time.Now()
 	report, err := pull.Run(ctx, o)
 	if err != nil {
 		return err
 	}
-	e.printf("%s\n", pullLine(report))
+	e.printf("%s\n", pullLine(report, time.Since(begin)))
 	return nil
 }
 
 // pullLine says what a pull did.
-func pullLine(r *pull.Report) string {
+func pullLine(r *pull.Report, took time.Duration) string {
 	fetched := r.FetchedMetadata+r.FetchedContent > 0
 	local := r.LocalMetadata+r.LocalContent > 0
 	var s string
@@ -126,8 +128,11 @@ func pullLine(r *pull.Report) string {
 	default:
 		s = fmt.Sprintf("%d metadata, %d content objects imported", r.LocalMetadata, r.LocalContent)
 	}
-	if r.Transferred > 0 {
-		s += fmt.Sprintf("; %d KiB transferred in %d seconds", r.Transferred/1024, int(r.Took.Seconds()))
+	switch n := r.Transferred; {
+	case n >= 1024:
+		s += fmt.Sprintf("; %d KiB transferred in %d seconds", n/1024, int(took.Seconds()))
+	case n > 0:
+		s += fmt.Sprintf("; %d B transferred in %d seconds", n, int(took.Seconds()))
 	}
 	return s + "; " + formatSize(uint64(r.Written)) + " content written"
 }

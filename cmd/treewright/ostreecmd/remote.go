@@ -9,7 +9,8 @@ import (
 func remoteCommand() *command {
 	return newGroup("remote", "Manage the repositories that this one pulls from",
 		remoteAddCommand(), remoteDeleteCommand(), remoteShowURLCommand(), remoteListCommand(),
-		addCookieCommand(), deleteCookieCommand(), listCookiesCommand())
+		addCookieCommand(), deleteCookieCommand(), listCookiesCommand(),
+		remoteRefsCommand(), remoteSummaryCommand())
 }
 
 // sysrootFlag adds --sysroot to a command that changes remotes.

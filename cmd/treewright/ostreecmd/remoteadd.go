@@ -39,7 +39,7 @@ func remoteAddCommand() *command {
 
 func (e *env) addRemote(o remoteAddOptions) error {
 	switch {
-	case len(e.args) < 2:
+	case len(e.args) == 0 || len(e.args) < 2 && *o.backend == "":
 		return usagef("NAME and URL must be specified")
 	case *o.ifNotExists && *o.force:
 		return usagef("Can only specify one of --if-not-exists and --force")
@@ -48,7 +48,11 @@ func (e *env) addRemote(o remoteAddOptions) error {
 	if err != nil {
 		return err
 	}
-	options, err := o.options(e.args[1], e.args[2:])
+	url, branches := "", []string(nil)
+	if len(e.args) > 1 {
+		url, branches = e.args[1], e.args[2:]
+	}
+	options, err := o.options(url, branches)
 	if err != nil {
 		return err
 	}
@@ -74,7 +78,7 @@ func (o remoteAddOptions) options(url string, branches []string) ([]repo.RemoteO
 	if link, ok := strings.CutPrefix(url, "metalink="); ok {
 		add("metalink", link)
 	} else {
-		out = append(out, repo.RemoteOption{Key: "url", Value: url})
+		add("url", url)
 	}
 	if len(branches) > 0 {
 		out = append(out, repo.RemoteOption{Key: "branches", List: branches})

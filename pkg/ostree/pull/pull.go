@@ -76,7 +76,6 @@ type Report struct {
 	LocalMetadata, LocalContent     int // objects, from repositories on this machine
 	Transferred                     int64
 	Written                         int64 // bytes of content
-	Took                            time.Duration
 }
 
 // flushEvery is how much time of work a kill may cost.
@@ -85,12 +84,6 @@ var flushEvery = 10 * time.Second
 // Run pulls. The error wraps [ostree.ErrNotFound], [ostree.ErrCorrupt] where these
 // apply, or is one of this package's types.
 func Run(ctx context.Context, o Options) (report *Report, err error) {
-	if o.Workers <= 0 {
-		o.Workers = runtime.GOMAXPROCS(0)
-		if n, ok := o.From.(interface{ Parallel() int }); ok {
-			o.Workers = n.Parallel()
-		}
-	}
 	p := &puller{o: o, seen: map[repo.Object]bool{}, bases: map[ostree.Checksum]ostree.Checksum{}}
 	if p.paths, err = splitPaths(o.Subpaths); err != nil {
 		return nil, err
@@ -99,6 +92,7 @@ func Run(ctx context.Context, o Options) (report *Report, err error) {
 	if err != nil {
 		return nil, err
 	}
+	p.fillWorkers()
 	if p.txn, err = o.To.Begin(ctx); err != nil {
 		return nil, err
 	}
@@ -110,6 +104,18 @@ func Run(ctx context.Context, o Options) (report *Report, err error) {
 		return nil, err
 	}
 	return p.stats.report(targets), nil
+}
+
+// fillWorkers asks the source how much it can do at once. It may know more than before
+// its first answer.
+func (p *puller) fillWorkers() {
+	if p.o.Workers > 0 {
+		return
+	}
+	p.o.Workers = runtime.GOMAXPROCS(0)
+	if n, ok := p.o.From.(interface{ Parallel() int }); ok {
+		p.o.Workers = n.Parallel()
+	}
 }
 
 // puller is one pull.

@@ -63,6 +63,8 @@ func (p *puller) resolve(ctx context.Context) ([]target, error) {
 		if err := p.loadSummary(ctx); err != nil {
 			return nil, err
 		}
+	} else if err := p.checkConfig(ctx); err != nil {
+		return nil, err
 	}
 	if len(refs) == 0 {
 		return p.all()

@@ -2,7 +2,6 @@ package pull
 
 import (
 	"sync"
-	"time"
 
 	"github.com/treewright/treewright/pkg/ostree"
 )
@@ -10,7 +9,6 @@ import (
 // stats counts what a pull does, in several goroutines.
 type stats struct {
 	mu     sync.Mutex
-	begun  time.Time
 	status Status
 	r      Report
 }

@@ -3,7 +3,6 @@ package pull
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -28,50 +27,46 @@ const (
 // loadSummary reads the summary of the source, if it has one, and has its signatures
 // judged.
 func (p *puller) loadSummary(ctx context.Context) error {
-	f, err := fetchSummary(ctx, p.o.From)
-	if err != nil {
+	f, err := fetchSummary(ctx, p.o.From, p.o.VerifySummary)
+	if err != nil || f == nil {
 		return err
-	}
-	if p.o.VerifySummary != nil {
-		var raw, sig []byte
-		if f != nil {
-			raw, sig = f.raw, f.sig
-		}
-		if err := p.o.VerifySummary(raw, sig); err != nil {
-			return fmt.Errorf("summary: %w", err)
-		}
-	}
-	if f == nil {
-		return nil
 	}
 	if f.s, err = ostree.ParseSummary(f.raw); err != nil {
 		return err
+	}
+	if m := f.s.Mode; !isLocal(p.o.From) && m != "" && m != ostree.ModeArchive {
+		return &ModeError{string(m)}
 	}
 	p.summary = f
 	return nil
 }
 
-// fetchSummary reads the summary of a source and its signatures, and does not judge
-// them. It is nil when there is none.
-func fetchSummary(ctx context.Context, from Source) (*summaryFile, error) {
+// fetchSummary reads the summary of a source and its signatures, and has them judged.
+// It is nil when there is none.
+func fetchSummary(ctx context.Context, from Source, judge func(raw, sig []byte) error) (*summaryFile, error) {
+	f := &summaryFile{}
+	var err error
 	if s, ok := from.(interface {
-		Summary(context.Context) (raw, sig []byte, err error)
+		Summary(context.Context, func(raw, sig []byte) error) (raw, sig []byte, err error)
 	}); ok {
-		raw, sig, err := s.Summary(ctx)
-		if err != nil || raw == nil {
-			return nil, err
-		}
-		return &summaryFile{raw: raw, sig: sig}, nil
+		f.raw, f.sig, err = s.Summary(ctx, judge)
+	} else {
+		err = f.read(ctx, from, judge)
 	}
-	sig, err := optional(from.File(ctx, "summary.sig", sigLimit))
-	if err != nil {
+	if err != nil || f.raw == nil {
 		return nil, err
 	}
-	raw, err := optional(from.File(ctx, "summary", summaryLimit))
-	if err != nil || raw == nil {
-		return nil, err
+	return f, nil
+}
+
+func (f *summaryFile) read(ctx context.Context, from Source, judge func(raw, sig []byte) error) (err error) {
+	if f.sig, err = optional(from.File(ctx, "summary.sig", sigLimit)); err != nil {
+		return err
 	}
-	return &summaryFile{raw: raw, sig: sig}, nil
+	if f.raw, err = optional(from.File(ctx, "summary", summaryLimit)); err != nil || judge == nil {
+		return err
+	}
+	return judge(f.raw, f.sig)
 }
 
 // optional is nil for what is not there.

@@ -293,3 +293,6 @@ func (r *Repo) DeleteRemote(name string) error {
 
 // Keyring is the file with the GPG keys of a remote. It need not be there.
 func (r *Repo) Keyring(remote string) string { return r.file(remote + ".trustedkeys.gpg") }
+
+// CacheDir is the folder for what can be fetched again. It need not be there.
+func (r *Repo) CacheDir() string { return r.file("tmp", "cache") }
