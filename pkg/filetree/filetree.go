@@ -123,6 +123,11 @@ func (n *Node) SetXattr(name string, value []byte) {
 	n.Xattrs = slices.Insert(slices.Clone(n.Xattrs), i, Xattr{name, value})
 }
 
+// RemoveXattr takes an extended attribute away.
+func (n *Node) RemoveXattr(name string) {
+	n.Xattrs = slices.DeleteFunc(slices.Clone(n.Xattrs), func(x Xattr) bool { return x.Name == name })
+}
+
 // Clone returns a copy of n and of all below it. Content and attribute values are
 // shared; a Link within the tree keeps pointing at the original.
 func (n *Node) Clone() *Node {

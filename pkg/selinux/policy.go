@@ -16,7 +16,7 @@ import (
 type Policy struct {
 	*Contexts
 	Name     string // SELINUXTYPE
-	Checksum string // SHA-256 in hex of the newest policy/policy.NN; empty when there is none
+	Checksum string // SHA-256 in hex of the newest policy/policy.NN
 }
 
 // maxFile is the largest file of a policy that is read.
@@ -88,12 +88,10 @@ func loadContexts(root fs.FS, dir string) (*Contexts, error) {
 	return ParseContexts(t)
 }
 
-// policyChecksum is the checksum of the file policy.NN with the highest number.
+// policyChecksum is the checksum of the file policy.NN with the highest number, the
+// one that a kernel is given.
 func policyChecksum(root fs.FS, dir string) (string, error) {
 	entries, err := fs.ReadDir(root, dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", nil
-	}
 	if err != nil {
 		return "", err
 	}
@@ -105,7 +103,7 @@ func policyChecksum(root fs.FS, dir string) (string, error) {
 		}
 	}
 	if name == "" {
-		return "", nil
+		return "", fmt.Errorf("there is no %s/policy.NN: %w", dir, ErrMalformed)
 	}
 	b, err := readFile(root, path.Join(dir, name))
 	sum := sha256.Sum256(b)

@@ -116,6 +116,11 @@ func TestLoadErrors(t *testing.T) {
 		"no type":     {func(m fstest.MapFS) { m["etc/selinux/config"].Data = []byte("SELINUX=enforcing\n") }, ErrMalformed, "SELINUXTYPE"},
 		"outside":     {func(m fstest.MapFS) { m["etc/selinux/config"].Data = []byte("SELINUX=enforcing\nSELINUXTYPE=../..\n") }, ErrMalformed, "SELINUXTYPE"},
 		"no contexts": {func(m fstest.MapFS) { delete(m, "etc/selinux/tiny/contexts/files/file_contexts") }, fs.ErrNotExist, "policy tiny: open etc/selinux/tiny/contexts/files/file_contexts"},
+		"no policy": {func(m fstest.MapFS) {
+			delete(m, "etc/selinux/tiny/policy/policy.9")
+			delete(m, "etc/selinux/tiny/policy/policy.31")
+			m["etc/selinux/tiny/policy/policy.kern"] = &fstest.MapFile{}
+		}, ErrMalformed, "no etc/selinux/tiny/policy/policy.NN"},
 		"no root": {func(m fstest.MapFS) {
 			m["etc/selinux/tiny/contexts/files/file_contexts"].Data = []byte("/a u:r:t\n")
 		}, ErrMalformed, "no context for /"},

@@ -52,7 +52,7 @@ func (e *env) makeCommit(ctx context.Context, o commitOptions) error {
 	if err != nil {
 		return err
 	}
-	tree, err := o.newTree(e, r)
+	tree, err := o.newTree(ctx, e, r)
 	if err != nil {
 		return err
 	}

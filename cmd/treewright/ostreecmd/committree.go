@@ -39,8 +39,8 @@ func addTreeFlags(f *pflag.FlagSet) treeOptions {
 type changeOptions struct {
 	uid, gid                             *int
 	canonicalPerms, roPrograms, noXattrs *bool
-	statoverride, skipList, policy       *string
-	policyFromBase                       *bool
+	statoverride, skipList               *string
+	labelFlags
 }
 
 func addChangeFlags(f *pflag.FlagSet) changeOptions {
@@ -50,15 +50,14 @@ func addChangeFlags(f *pflag.FlagSet) changeOptions {
 		canonicalPerms: f.Bool("canonical-permissions", false, "everything is root's, without attributes, and has no bits of modes but 0755"),
 		roPrograms:     f.Bool("mode-ro-executables", false, "nobody may write to executable files"),
 		noXattrs:       f.Bool("no-xattrs", false, "leave extended attributes out"),
-		policy:         f.String("selinux-policy", "", "label files by the SELinux policy of the system below `PATH`"),
-		policyFromBase: f.BoolP("selinux-policy-from-base", "P", false, "label files by the SELinux policy in the first --tree"),
+		labelFlags:     addLabelFlags(f),
 		statoverride:   f.String("statoverride", "", "change modes as `FILE` says: lines +N PATH and =N PATH"),
 		skipList:       f.String("skip-list", "", "leave out the paths that `FILE` lists"),
 	}
 }
 
 // newTree is the tree to fill, which changes files as the flags say.
-func (o commitOptions) newTree(e *env, r *repo.Repo) (*source.Tree, error) {
+func (o commitOptions) newTree(ctx context.Context, e *env, r *repo.Repo) (*source.Tree, error) {
 	c := source.Changes{
 		UID: id(*o.uid), GID: id(*o.gid),
 		NoXattrs:         *o.noXattrs || !r.Xattrs(),
@@ -81,7 +80,9 @@ func (o commitOptions) newTree(e *env, r *repo.Repo) (*source.Tree, error) {
 		}
 		c.Skip = source.ParseSkip(text)
 	}
-	return source.New(c), nil
+	var err error
+	c.Label, err = o.labels(ctx, e, r, o.treeOptions)
+	return source.New(c), err
 }
 
 func id(n int) *uint32 {
