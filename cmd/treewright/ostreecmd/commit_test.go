@@ -2,12 +2,14 @@ package ostreecmd_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -38,7 +40,9 @@ func newPair(t *testing.T, mode string, more ...string) pair {
 func (p pair) same(t *testing.T, args ...string) string {
 	t.Helper()
 	var want, wantErr, got, gotErr bytes.Buffer
-	cmd := exec.Command(fixture.Tool(t, "ostree"), append([]string{"--repo=" + p.stock}, args...)...)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, fixture.Tool(t, "ostree"), append([]string{"--repo=" + p.stock}, args...)...)
 	cmd.Stdout, cmd.Stderr = &want, &wantErr
 	failed := cmd.Run() != nil
 	prog := ostreecmd.Program{Name: "ostree", Environ: os.Environ()}
@@ -106,6 +110,8 @@ const commitLines = `
 -b x --parent=foo t
 -b remote:x t
 -b x --canonical-permissions t
+-b x t
+-b x --canonical-permissions --tree=ref=x
 -b x --no-xattrs t
 -b x --owner-uid=0 --owner-gid=0 t
 -b x --owner-uid=0 --tree=ref=x --tree=dir=over

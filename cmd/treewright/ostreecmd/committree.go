@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -60,7 +61,7 @@ func addChangeFlags(f *pflag.FlagSet) changeOptions {
 func (o commitOptions) newTree(ctx context.Context, e *env, r *repo.Repo) (*source.Tree, error) {
 	c := source.Changes{
 		UID: id(*o.uid), GID: id(*o.gid),
-		NoXattrs:         *o.noXattrs || !r.Xattrs(),
+		NoXattrs:         *o.noXattrs || !r.Xattrs() || r.Mode() == ostree.ModeBareUserOnly,
 		Canonical:        *o.canonicalPerms || r.Mode() == ostree.ModeBareUserOnly,
 		ReadOnlyPrograms: *o.roPrograms,
 	}
@@ -138,7 +139,7 @@ func (o treeOptions) readTree(ctx context.Context, m *commitMaker, spec string) 
 		}
 		return m.tree.AddCommit(ctx, m.repo, c)
 	case "tar":
-		return fmt.Errorf("tar is not here yet")
+		return o.readArchive(ctx, m, what)
 	}
 	return fmt.Errorf("Invalid tree type specification '%s'", kind)
 }
@@ -171,3 +172,46 @@ func consume(dir string) error {
 	}
 	return err
 }
+
+// readArchive reads a tar or cpio archive; "-" is standard input.
+func (o treeOptions) readArchive(ctx context.Context, m *commitMaker, file string) error {
+	a := source.ArchiveOptions{Parents: *o.tarParents}
+	shown := file
+	if *o.tarFilter != "" {
+		var err error
+		if a.Rename, err = parseFilter(*o.tarFilter); err != nil {
+			return err
+		}
+	} else if abs, err := filepath.Abs(file); err == nil {
+		shown = abs
+	}
+	in := m.env.In
+	if file != "-" {
+		f, err := os.Open(file)
+		if err != nil {
+			return fmt.Errorf("archive_read_open_filename: Failed to open '%s'", shown)
+		}
+		defer f.Close()
+		in = f
+	}
+	return m.tree.AddArchive(ctx, in, m.txn, a)
+}
+
+// parseFilter reads REGEX,REPLACEMENT. In the replacement \0 is the whole match, \1 or
+// \g<1> the first group of it.
+func parseFilter(s string) (func(string) string, error) {
+	pattern, replacement, ok := strings.Cut(s, ",")
+	if !ok {
+		return nil, errors.New("Missing ',' in --tar-pathname-filter")
+	}
+	re, err := regexp.Compile(pattern)
+	if err != nil {
+		return nil, fmt.Errorf("--tar-pathname-filter: %w", err)
+	}
+	replacement = strings.ReplaceAll(replacement, "$", "$$")
+	replacement = groupRef.ReplaceAllString(replacement, "$${$1$2}")
+	replacement = strings.ReplaceAll(replacement, `\\`, `\`)
+	return func(p string) string { return re.ReplaceAllString(p, replacement) }, nil
+}
+
+var groupRef = regexp.MustCompile(`\\(?:([0-9]+)|g<([0-9A-Za-z_]+)>)`)

@@ -18,6 +18,8 @@ func commitSentence(err error) string {
 	var open *source.OpenError
 	var left *source.UnmatchedError
 	switch {
+	case archiveSentence(err) != "":
+		return archiveSentence(err)
 	case errors.As(err, &replace) && replace.Folder:
 		return "Can't replace file with directory: " + replace.Name
 	case errors.As(err, &replace):
@@ -44,6 +46,27 @@ func (e *env) printUnmatched(err error) {
 			fmt.Fprintf(e.Err, "Unmatched %s path: %s\n", left.What, p)
 		}
 	}
+}
+
+// archiveSentence has the words for what is wrong with an archive.
+func archiveSentence(err error) string {
+	var at *source.PathError
+	var missing *source.MissingError
+	switch {
+	case errors.As(err, &at) && at.Why == "type":
+		return fmt.Sprintf("Unsupported file type for path %q", at.Path)
+	case errors.As(err, &at):
+		return fmt.Sprintf("While making relative path \"%s\":Invalid uplink '..' in path %s", at.Path, at.Path)
+	case errors.As(err, &missing) && missing.Link != "":
+		return fmt.Sprintf("ostree-tar: Processing deferred hardlink %s: Failed to find object: No such file or directory: %s", missing.Link, missing.Name)
+	case errors.As(err, &missing):
+		return "No such file or directory: " + missing.Name
+	case errors.Is(err, source.ErrFormat):
+		return "archive_read_open_filename: Unrecognized archive format"
+	case errors.Is(err, source.ErrTruncated):
+		return "Truncated tar archive"
+	}
+	return ""
 }
 
 func kernelSentence(err error) string {

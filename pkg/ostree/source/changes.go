@@ -38,8 +38,12 @@ func (c *Changes) bareXattrs() bool { return c.NoXattrs || c.Canonical }
 // labelXattr is where SELinux has a file's label. In a commit its value ends in a NUL.
 const labelXattr = "security.selinux"
 
-// apply changes a node that stands at path. keep is false when it is left out.
-func (c *Changes) apply(path string, n *filetree.Node) (keep bool, err error) {
+// apply changes a node that stands at path, of an archive or not. keep is false when
+// it is left out.
+//
+// ostree passes over the folders of an archive once, over others twice, see [Modes];
+// and Canonical does not reach the attributes in archives.
+func (c *Changes) apply(path string, n *filetree.Node, archive bool) (keep bool, err error) {
 	if c.Skip.take(path) {
 		return false, nil
 	}
@@ -50,19 +54,19 @@ func (c *Changes) apply(path string, n *filetree.Node) (keep bool, err error) {
 		n.GID = *c.GID
 	}
 	if n.Kind != filetree.Symlink {
-		n.Mode = c.mode(path, n)
+		n.Mode = c.mode(path, n, !archive)
 	}
 	if c.Canonical {
 		n.UID, n.GID = 0, 0
 	}
-	if c.bareXattrs() {
+	if c.NoXattrs || c.Canonical && !archive {
 		n.Xattrs = nil
 	}
 	return true, c.label(path, n)
 }
 
-func (c *Changes) mode(path string, n *filetree.Node) uint32 {
-	mode := c.Modes.change(path, n)
+func (c *Changes) mode(path string, n *filetree.Node, twice bool) uint32 {
+	mode := c.Modes.change(path, n, twice)
 	if c.ReadOnlyPrograms && n.Kind == filetree.File && mode&0o111 != 0 {
 		mode &^= 0o222
 	}

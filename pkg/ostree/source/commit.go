@@ -42,7 +42,7 @@ func (t *Tree) AddCommit(ctx context.Context, r *repo.Repo, c ostree.Checksum) e
 
 // change applies the changes to a node and to all below it.
 func (t *Tree) change(at string, n *filetree.Node) (keep bool, err error) {
-	keep, err = t.changes.apply(at, n)
+	keep, err = t.changes.apply(at, n, false)
 	if err != nil || !keep || n.Kind != filetree.Dir {
 		return keep, err
 	}

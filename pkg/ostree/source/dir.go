@@ -71,7 +71,7 @@ func (f *folderReader) node(file, at string) (*filetree.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	keep, err := f.t.changes.apply(at, n)
+	keep, err := f.t.changes.apply(at, n, false)
 	if err != nil || !keep {
 		return nil, err
 	}

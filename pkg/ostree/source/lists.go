@@ -12,6 +12,11 @@ import (
 var ErrNoSpace = errors.New("statoverride: a line without a space")
 
 // Modes are changes of modes by path, as a statoverride file lists them.
+//
+// In folders on disk and in commits ostree passes over each folder twice, and bits
+// that are to be added count the first time only, which does not reach its dirmeta; so
+// they do nothing to these folders but the root. Commits must not depend on which
+// program made them.
 type Modes struct {
 	add map[string]uint32
 	set map[string]uint32
@@ -51,17 +56,13 @@ func parseBits(s string) uint32 {
 }
 
 // change is the mode that a node at path gets.
-//
-// ostree passes over a folder twice, and bits that are to be added count the first
-// time only, which does not reach its dirmeta; so they do nothing to folders but the
-// root. Commits must not depend on which program made them.
-func (m *Modes) change(path string, n *filetree.Node) uint32 {
+func (m *Modes) change(path string, n *filetree.Node, twice bool) uint32 {
 	if m == nil {
 		return n.Mode
 	}
 	if bits, ok := m.add[path]; ok {
 		delete(m.add, path)
-		if n.Kind == filetree.Dir && path != "/" {
+		if twice && n.Kind == filetree.Dir && path != "/" {
 			return n.Mode
 		}
 		return (n.Mode | bits) & 0o7777

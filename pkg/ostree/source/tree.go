@@ -36,10 +36,11 @@ func (e *KindError) Unwrap() error { return ostree.ErrUnsupported }
 
 // Tree is what has been read so far. It is used by one goroutine at a time.
 type Tree struct {
-	changes Changes
-	root    *filetree.Node // nil: nothing yet
-	objects map[*filetree.Node]ostree.Checksum
-	folders map[*filetree.Node]*folder
+	changes  Changes
+	root     *filetree.Node // nil: nothing yet
+	rootless bool           // nothing has told the root's owner and mode
+	objects  map[*filetree.Node]ostree.Checksum
+	folders  map[*filetree.Node]*folder
 }
 
 // folder is a folder that is as it stands in a commit.
@@ -62,7 +63,7 @@ func (t *Tree) Root() (*filetree.Node, error) {
 	if err := t.changes.unmatched(); err != nil {
 		return nil, err
 	}
-	if t.root == nil {
+	if t.root == nil || t.rootless {
 		return nil, ErrEmpty
 	}
 	return t.root, nil
@@ -86,6 +87,7 @@ func (t *Tree) Folder(n *filetree.Node) (tree, meta ostree.Checksum, ok bool) {
 
 // overlay lays n over what has been read.
 func (t *Tree) overlay(n *filetree.Node) error {
+	t.rootless = false
 	if t.root == nil {
 		t.root = n
 		return nil
@@ -98,13 +100,13 @@ func (t *Tree) merge(to, from *filetree.Node) error {
 	if err := errors.Join(t.expand(to), t.expand(from)); err != nil {
 		return err
 	}
+	delete(t.folders, to)
 	for _, name := range from.Names() {
 		if err := t.put(to, name, from.Child(name)); err != nil {
 			return err
 		}
 	}
 	to.Mode, to.UID, to.GID, to.Xattrs = from.Mode, from.UID, from.GID, from.Xattrs
-	delete(t.folders, to)
 	return nil
 }
 
@@ -128,6 +130,14 @@ func (t *Tree) expand(n *filetree.Node) error {
 	}
 	f.read = true
 	return t.entries(n, f)
+}
+
+// touch reads the entries of a folder that will be changed, so that it is not any more
+// as it stands in a commit.
+func (t *Tree) touch(n *filetree.Node) error {
+	err := t.expand(n)
+	delete(t.folders, n)
+	return err
 }
 
 // Lookup returns the node at a path of the tree, or nil. Links are not followed.
