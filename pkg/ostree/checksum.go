@@ -1,6 +1,7 @@
 package ostree
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -30,6 +31,9 @@ func isHex(s string) bool {
 	}
 	return s != ""
 }
+
+// Compare is that of bytes.Compare.
+func (c Checksum) Compare(d Checksum) int { return bytes.Compare(c[:], d[:]) }
 
 func (c Checksum) String() string { return hex.EncodeToString(c[:]) }
 

@@ -8,6 +8,7 @@ func sentence(err error) string {
 		configSentence,
 		remoteSentence,
 		unusableSentence,
+		fsckSentence,
 		pullSentence,
 		transferSentence,
 		refSentence,

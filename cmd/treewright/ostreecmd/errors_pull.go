@@ -25,7 +25,7 @@ func (e *refNameError) Error() string { return "Invalid ref name " + e.name }
 func pullSentence(err error) string {
 	var ref *pull.RefError
 	var rev *pull.RevError
-	var bound *pull.BindingError
+	var bound *ostree.BindingError
 	var older *pull.OlderError
 	var sum *repo.MismatchError
 	var mode *repo.ModeError
@@ -65,7 +65,7 @@ func fileNameSentence(name string) string {
 	return "Invalid filename '" + name + "'"
 }
 
-func bindingSentence(e *pull.BindingError) string {
+func bindingSentence(e *ostree.BindingError) string {
 	switch {
 	case e.Ref != "" && e.Refs != nil:
 		list := "no refs"

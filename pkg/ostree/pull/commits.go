@@ -66,7 +66,7 @@ func (p *puller) check(t target, commit *ostree.Commit) error {
 		if t.Collection != "" {
 			collection = t.Collection
 		}
-		if err := checkBindings(t.commit, commit, t.Name, collection); err != nil {
+		if err := commit.CheckBindings(t.commit, t.Name, collection); err != nil {
 			return err
 		}
 	}

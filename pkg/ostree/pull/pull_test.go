@@ -175,7 +175,7 @@ func TestPullBindings(t *testing.T) {
 	stock(t, "--repo="+dir, "refs", "--create=other", "main")
 	o := pull.Options{From: pull.Local{Repo: open(t, dir)}, To: create(t, ostree.ModeArchive), Refs: []pull.Ref{{Name: "other"}}}
 	_, err := pull.Run(t.Context(), o)
-	var bound *pull.BindingError
+	var bound *ostree.BindingError
 	if !errors.As(err, &bound) || bound.Ref != "other" || len(bound.Refs) != 1 {
 		t.Errorf("a commit of another ref: %v", err)
 	}

@@ -2,320 +2,228 @@ package repo
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"runtime"
 	"slices"
-	"strings"
-	"sync"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/treewright/treewright/pkg/ostree"
 )
 
-// FsckOptions tells what [Repo.Fsck] does.
+// FsckOptions tells what [Repo.Fsck] does besides looking. The zero value looks at
+// all that commits lead to and changes nothing.
 type FsckOptions struct {
+	// First stops at the first corrupt object, in the order of checksums. Objects that
+	// are missing do not count, but a
+	// folder that is missing is an error of its own.
+	First bool
 	// Unreachable also checks objects that no commit leads to: what a broken run left.
 	Unreachable bool
-	Workers     int                     // files read at once; 0: one a core
-	Progress    func(done, total int64) // of files; nil reports nothing
+	Bindings    bool // refs point only to commits that are bound to them
+	BackRefs    bool // refs that commits are bound to are there
+	// Mark marks commits as partial that lack objects, so that a pull completes them.
+	Mark bool
+	// Delete removes objects that are corrupt, and marks the commits that lead to them.
+	Delete bool
+	// Tombstones notes parents of commits that are not here as deleted on purpose.
+	Tombstones bool
+
+	Workers  int                     // objects read at once; 0: one a core
+	Stage    func(FsckStage, int)    // is told what comes next; nil is not
+	Progress func(done, total int64) // of objects; nil reports nothing
 }
+
+// FsckStage is what [Repo.Fsck] is about to do.
+type FsckStage int
+
+// The stages, in their order. With the last comes the number of commits.
+const (
+	FsckRefs FsckStage = iota
+	FsckCollections
+	FsckCommits
+	FsckObjects
+)
 
 // FsckReport is what [Repo.Fsck] found.
 type FsckReport struct {
-	Commits int
-	Objects int               // that were looked at
-	Partial []ostree.Checksum // commits that are marked as lacking objects; sorted
-	Errors  []error           // each names an object or a ref; sorted, none twice
+	Commits    int // whole ones, that were looked at
+	Objects    int // that were looked at
+	Problems   []FsckProblem
+	Partial    []ostree.Checksum // commits that are marked as lacking objects and were passed over; sorted
+	Damaged    int               // of these, those that a fsck has marked
+	Tombstones []ostree.Checksum // that were added
 }
 
-// Fsck reads every object that a commit leads to and compares it with its checksum,
-// and checks that refs point to commits that are there. Bad ones are in the report;
-// the error is for what kept it from looking.
+// Err joins the problems.
+func (r *FsckReport) Err() error {
+	var all []error
+	for i := range r.Problems {
+		all = append(all, &r.Problems[i])
+	}
+	return errors.Join(all...)
+}
+
+// FsckProblem is an object that is missing or corrupt.
+type FsckProblem struct {
+	Object  Object
+	Commits []ostree.Checksum // that lead to it; sorted
+	Err     error             // names the object
+	Deleted bool              // the object was removed
+	Marked  []ostree.Checksum // commits that were marked as partial for it; sorted
+}
+
+// Missing tells whether the object is not there.
+func (p *FsckProblem) Missing() bool { return errors.Is(p.Err, ostree.ErrNotFound) }
+
+func (p *FsckProblem) Error() string { return p.Err.Error() }
+
+func (p *FsckProblem) Unwrap() error { return p.Err }
+
+// A FsckRefError is a ref whose commit cannot be read, or is not bound to it.
+type FsckRefError struct {
+	Ref RefName
+	Err error
+}
+
+func (e *FsckRefError) Error() string { return fmt.Sprintf("ref %s: %v", e.Ref, e.Err) }
+
+func (e *FsckRefError) Unwrap() error { return e.Err }
+
+// A BackRefError is a ref that a commit is bound to and that is not there, or points to
+// another commit.
+type BackRefError struct {
+	Commit  ostree.Checksum
+	Ref     RefName
+	Missing bool
+}
+
+func (e *BackRefError) Error() string {
+	if e.Missing {
+		return fmt.Sprintf("commit %s is bound to ref %s, which is not there", e.Commit, e.Ref)
+	}
+	return fmt.Sprintf("commit %s is bound to ref %s, which is another commit", e.Commit, e.Ref)
+}
+
+// Fsck checks that refs point to commits that are there, and reads every object that a
+// commit leads to and compares it with its checksum. Commits that are marked as partial
+// are passed over.
 //
-// Objects may be missing of a commit that a pull has marked as partial. A commit that
-// a fsck has marked so must be whole.
+// Objects that are missing or corrupt are in the report. The error is a
+// [*FsckRefError] or a [*BackRefError], or what kept it from looking. Memory is some 100
+// bytes an object, whatever its size.
 func (r *Repo) Fsck(ctx context.Context, opts ...FsckOptions) (*FsckReport, error) {
-	f := &fsck{r: r, seen: map[Object]bool{}, report: &FsckReport{}}
+	f := &fsck{r: r, report: &FsckReport{}}
 	if len(opts) > 0 {
 		f.o = opts[0]
 	}
-	if f.o.Workers <= 0 {
-		f.o.Workers = runtime.GOMAXPROCS(0)
-	}
-	commits, err := r.Commits()
-	if err != nil {
-		return nil, err
-	}
-	f.report.Commits = len(commits)
+	f.fill()
 	if err := f.refs(); err != nil {
 		return nil, err
 	}
-	if err := f.commits(ctx, commits); err != nil {
+	if err := f.collectionRefs(); err != nil {
 		return nil, err
 	}
-	if f.o.Unreachable {
-		if err := f.rest(); err != nil {
-			return nil, err
-		}
-	}
-	if err := f.content(ctx); err != nil {
+	f.o.Stage(FsckCommits, 0)
+	if err := f.findCommits(ctx); err != nil {
 		return nil, err
 	}
-	f.report.Objects = len(f.seen)
-	slices.SortFunc(f.report.Errors, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
-	return f.report, nil
+	f.o.Stage(FsckObjects, f.report.Commits)
+	if err := f.objects(ctx); err != nil {
+		return nil, err
+	}
+	if err := f.settle(ctx); err != nil {
+		return nil, err
+	}
+	return f.report, f.bury()
 }
 
 type fsck struct {
 	r       *Repo
 	o       FsckOptions
-	seen    map[Object]bool
-	files   []fileCheck
-	partial bool // the commit that is walked is: objects may be missing
-
-	mu     sync.Mutex
-	report *FsckReport
+	report  *FsckReport
+	commits []ostree.Checksum                  // whole ones
+	heads   map[ostree.Checksum]*ostree.Commit // of these, those that can be read
+	parents []ostree.Checksum                  // of commits, that are not here
+	bad     map[Object]error                   // what was found
 }
 
-func (f *fsck) fail(err error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.report.Errors = append(f.report.Errors, err)
-}
-
-// fileCheck is a file object to read. An optional one may be missing.
-type fileCheck struct {
-	c        ostree.Checksum
-	optional bool
-}
-
-// refs looks at all refs, also those of other collections.
-func (f *fsck) refs() error {
-	check := func(name string, c ostree.Checksum, err error) error {
-		if err == nil {
-			var there bool
-			if there, err = f.r.Has(ostree.TypeCommit, c); err == nil && !there {
-				err = objectError(ostree.TypeCommit, c, ostree.ErrNotFound)
-			}
-		}
-		if err != nil {
-			f.fail(fmt.Errorf("ref %s: %w", name, err))
-		}
-		return nil
+func (f *fsck) fill() {
+	if f.o.Workers <= 0 {
+		f.o.Workers = runtime.GOMAXPROCS(0)
 	}
-	if err := f.r.eachRef(check); err != nil {
+	if f.o.Stage == nil {
+		f.o.Stage = func(FsckStage, int) {}
+	}
+	if f.o.Progress == nil {
+		f.o.Progress = func(int64, int64) {}
+	}
+	f.heads = map[ostree.Checksum]*ostree.Commit{}
+	f.bad = map[Object]error{}
+}
+
+// objects walks the folders of all commits, then looks at everything else.
+func (f *fsck) objects(ctx context.Context) error {
+	w := &sweepWalk{r: f.r, workers: f.o.Workers, bad: f.folder}
+	for _, c := range f.commits {
+		if commit := f.heads[c]; commit != nil {
+			w.root(commit)
+		}
+	}
+	if err := w.run(ctx); err != nil {
 		return err
 	}
-	return f.r.walkRefs(mirrorsDir, func(name, file string) error {
-		c, err := readRef(file)
-		return check(name, c, err)
+	if f.o.First && f.corrupt() {
+		return nil
+	}
+	todo := w.rest()
+	f.report.Objects = len(f.commits) + len(w.trees) + len(todo)
+	if f.o.Unreachable {
+		more, err := f.unreachable(w)
+		if err != nil {
+			return err
+		}
+		todo = append(todo, more...)
+		f.report.Objects += len(more)
+	}
+	slices.SortFunc(todo, Object.compare)
+	return f.verify(ctx, todo)
+}
+
+// folder takes down what is wrong with a folder. What is in it cannot be known.
+func (f *fsck) folder(o Object, err error) error {
+	if f.o.First && errors.Is(err, ostree.ErrNotFound) {
+		return err
+	}
+	return f.note(o, err)
+}
+
+// note takes down what is wrong with an object. What kept it from being read, such as a
+// fault of the disk, is returned: nothing is known of the object then.
+func (f *fsck) note(o Object, err error) error {
+	if !errors.Is(err, ostree.ErrNotFound) && !errors.Is(err, ostree.ErrCorrupt) && !errors.Is(err, ostree.ErrUnsupported) {
+		return err
+	}
+	f.bad[o] = err
+	return nil
+}
+
+// corrupt tells whether an object was found that is there and bad.
+func (f *fsck) corrupt() bool {
+	for _, err := range f.bad {
+		if !errors.Is(err, ostree.ErrNotFound) {
+			return true
+		}
+	}
+	return false
+}
+
+// unreachable lists the objects that the walk did not come by.
+func (f *fsck) unreachable(w *sweepWalk) (out []Object, err error) {
+	err = f.r.loose(func(o Object) {
+		_, partial := slices.BinarySearchFunc(f.report.Partial, o.Checksum, ostree.Checksum.Compare)
+		if !w.has(o) && o.Type != ostree.TypeCommit || o.Type == ostree.TypeCommit && partial {
+			out = append(out, o)
+		}
 	})
-}
-
-// commits walks whole commits before partial ones: what a whole one lacks is an
-// error, even when a partial one lacks it too.
-func (f *fsck) commits(ctx context.Context, all []ostree.Checksum) error {
-	for _, c := range all {
-		marked, found, err := f.r.partial(c)
-		if err != nil {
-			return err
-		}
-		if marked && !found {
-			f.report.Partial = append(f.report.Partial, c)
-			continue
-		}
-		if err := f.commit(ctx, c); err != nil {
-			return err
-		}
-	}
-	f.partial = true
-	for _, c := range f.report.Partial {
-		if err := f.commit(ctx, c); err != nil {
-			return err
-		}
-	}
-	f.partial = false
-	return nil
-}
-
-// isNew tells whether an object is seen for the first time.
-func (f *fsck) isNew(o Object) bool {
-	if f.seen[o] {
-		return false
-	}
-	f.seen[o] = true
-	return true
-}
-
-// metadata reads and checks a metadata object; nil when it is bad or was seen.
-func (f *fsck) metadata(o Object) []byte {
-	if !f.isNew(o) {
-		return nil
-	}
-	raw, err := f.r.ReadObject(o.Type, o.Checksum)
-	if f.partial && errors.Is(err, ostree.ErrNotFound) {
-		return nil
-	}
-	if err != nil {
-		f.fail(err)
-		return nil
-	}
-	return raw
-}
-
-func (f *fsck) commit(ctx context.Context, c ostree.Checksum) error {
-	raw := f.metadata(Object{ostree.TypeCommit, c})
-	if raw == nil {
-		return nil
-	}
-	commit, err := ostree.ParseCommit(raw)
-	if err != nil {
-		f.fail(objectError(ostree.TypeCommit, c, err))
-		return nil
-	}
-	if _, err := f.r.ReadDetached(c); err != nil {
-		f.fail(err)
-	}
-	return f.dir(ctx, commit.Root, commit.RootMeta, 0)
-}
-
-func (f *fsck) dir(ctx context.Context, tree, meta ostree.Checksum, depth int) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	f.dirMeta(meta)
-	dt := f.dirTree(tree)
-	if dt == nil {
-		return nil
-	}
-	if depth > maxDepth {
-		f.fail(objectError(ostree.TypeDirTree, tree, errTooDeep))
-		return nil
-	}
-	for _, e := range dt.Files {
-		f.file(e.Checksum)
-	}
-	for _, d := range dt.Dirs {
-		if err := f.dir(ctx, d.Tree, d.Meta, depth+1); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (f *fsck) dirMeta(c ostree.Checksum) {
-	if raw := f.metadata(Object{ostree.TypeDirMeta, c}); raw != nil {
-		if _, err := ostree.ParseDirMeta(raw); err != nil {
-			f.fail(objectError(ostree.TypeDirMeta, c, err))
-		}
-	}
-}
-
-// dirTree returns a folder's list when it is good and new.
-func (f *fsck) dirTree(c ostree.Checksum) *ostree.DirTree {
-	raw := f.metadata(Object{ostree.TypeDirTree, c})
-	if raw == nil {
-		return nil
-	}
-	dt, err := ostree.ParseDirTree(raw)
-	if err != nil {
-		f.fail(objectError(ostree.TypeDirTree, c, err))
-		return nil
-	}
-	return dt
-}
-
-func (f *fsck) file(c ostree.Checksum) {
-	if f.isNew(Object{ostree.TypeFile, c}) {
-		f.files = append(f.files, fileCheck{c, f.partial})
-	}
-}
-
-// rest checks the objects that have not been seen.
-func (f *fsck) rest() error {
-	var objects []Object
-	if err := f.r.loose(func(o Object) { objects = append(objects, o) }); err != nil {
-		return err
-	}
-	for _, o := range objects {
-		switch o.Type {
-		case ostree.TypeFile:
-			f.file(o.Checksum)
-		case ostree.TypeDirTree:
-			f.dirTree(o.Checksum)
-		case ostree.TypeDirMeta:
-			f.dirMeta(o.Checksum)
-		case ostree.TypeTombstone, ostree.TypeCommitMeta:
-			if raw := f.metadata(o); raw != nil {
-				if _, err := ostree.ParseMetadata(raw); err != nil {
-					f.fail(objectError(o.Type, o.Checksum, err))
-				}
-			}
-		}
-	}
-	return nil
-}
-
-// content checks the file objects, by several goroutines.
-func (f *fsck) content(ctx context.Context) error {
-	group, gctx := errgroup.WithContext(ctx)
-	group.SetLimit(f.o.Workers)
-	done := int64(0)
-	for _, check := range f.files {
-		group.Go(func() error {
-			if gctx.Err() != nil {
-				return context.Cause(gctx)
-			}
-			if err := f.r.verifyFile(check.c); err != nil && !(check.optional && errors.Is(err, ostree.ErrNotFound)) {
-				f.fail(err)
-			}
-			if f.o.Progress != nil {
-				f.mu.Lock()
-				defer f.mu.Unlock()
-				done++
-				f.o.Progress(done, int64(len(f.files)))
-			}
-			return nil
-		})
-	}
-	return group.Wait()
-}
-
-// verifyFile reads a file object and compares it with its checksum.
-func (r *Repo) verifyFile(c ostree.Checksum) error {
-	h, rc, err := r.OpenFile(c)
-	if err != nil {
-		return err
-	}
-	defer rc.Close()
-	bad := func(format string, args ...any) error {
-		return objectError(ostree.TypeFile, c, fmt.Errorf(format+": %w", append(args, ostree.ErrCorrupt)...))
-	}
-	sum, err := h.NewHash()
-	if err != nil {
-		return bad("%v", err)
-	}
-	buf := get(&r.pool.copies, 128<<10)
-	defer r.pool.copies.Put(buf)
-	n, err := io.CopyBuffer(sum, struct{ io.Reader }{io.LimitReader(rc, h.Size+1)}, *buf)
-	if err != nil {
-		if errors.Is(err, ostree.ErrCorrupt) {
-			return err // names the object
-		}
-		return objectError(ostree.TypeFile, c, err)
-	}
-	if n != h.Size {
-		return bad("content has another size than %d bytes", h.Size)
-	}
-	if got := ostree.Checksum(sum.Sum(make([]byte, 0, sha256.Size))); got != c {
-		return bad("checksum is %s", got)
-	}
-	if a, ok := rc.(*archived); ok && a.trailing() {
-		return bad("bytes behind the end of the content")
-	}
-	return nil
+	return out, err
 }

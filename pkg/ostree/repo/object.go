@@ -1,6 +1,7 @@
 package repo
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +17,11 @@ import (
 type Object struct {
 	Type     ostree.ObjectType
 	Checksum ostree.Checksum
+}
+
+// compare orders objects by their checksums, as they lie on disk.
+func (o Object) compare(p Object) int {
+	return cmp.Or(o.Checksum.Compare(p.Checksum), cmp.Compare(o.Type, p.Type))
 }
 
 func (o Object) String() string { return o.Checksum.String() + "." + o.Type.String() }
@@ -116,7 +122,7 @@ func (r *Repo) ReadObject(t ostree.ObjectType, c ostree.Checksum) ([]byte, error
 	}
 	if hashed(t) {
 		if got := ostree.Sum(b); got != c {
-			return nil, objectError(t, c, fmt.Errorf("checksum is %s: %w", got, ostree.ErrCorrupt))
+			return nil, &MismatchError{Object{t, c}, got}
 		}
 	}
 	return b, nil

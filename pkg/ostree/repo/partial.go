@@ -48,10 +48,23 @@ func (r *Repo) MarkPartial(c ostree.Checksum) error {
 	if marked, err := r.Partial(c); err != nil || marked {
 		return err
 	}
+	return r.writePartial(c, nil)
+}
+
+// markDamaged notes that a fsck found objects of a commit missing. marked tells whether
+// the mark is new.
+func (r *Repo) markDamaged(c ostree.Checksum) (marked bool, err error) {
+	if marked, _, err := r.partial(c); err != nil || marked {
+		return false, err
+	}
+	return true, r.writePartial(c, []byte(foundMark))
+}
+
+func (r *Repo) writePartial(c ostree.Checksum, mark []byte) error {
 	if err := os.MkdirAll(r.file("state"), 0o775); err != nil {
 		return err
 	}
-	if err := fsutil.WriteBytes(r.partialFile(c), 0o644, nil); err != nil || !r.fsync {
+	if err := fsutil.WriteBytes(r.partialFile(c), 0o644, mark); err != nil || !r.fsync {
 		return err
 	}
 	return fsutil.SyncDir(r.file("state"))

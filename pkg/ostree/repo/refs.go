@@ -1,6 +1,7 @@
 package repo
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -27,6 +28,10 @@ const (
 // RefName names a ref: NAME, or REMOTE:NAME. One of another collection has that
 // collection's ID.
 type RefName struct{ Collection, Name string }
+
+func (n RefName) compare(m RefName) int {
+	return cmp.Or(strings.Compare(n.Collection, m.Collection), strings.Compare(n.Name, m.Name))
+}
 
 func (n RefName) String() string {
 	if n.Collection == "" {
@@ -210,10 +215,9 @@ func (r *Repo) aliasTarget(file string) (string, error) {
 	return filepath.ToSlash(rel), nil
 }
 
-// CollectionRefs returns the refs that belong to a collection: those of this
-// repository if it has a collection ID, those of remotes that have one, and those that
-// are kept of other collections.
-func (r *Repo) CollectionRefs() (map[RefName]ostree.Checksum, error) {
+// collectionIDs are the collection IDs of remotes by their names, and by "" this
+// repository's.
+func (r *Repo) collectionIDs() (map[string]string, error) {
 	remotes, err := r.Remotes()
 	if err != nil {
 		return nil, err
@@ -221,6 +225,17 @@ func (r *Repo) CollectionRefs() (map[RefName]ostree.Checksum, error) {
 	ids := map[string]string{"": r.Collection()}
 	for _, m := range remotes {
 		ids[m.Name], _ = m.Option("collection-id")
+	}
+	return ids, nil
+}
+
+// CollectionRefs returns the refs that belong to a collection: those of this
+// repository if it has a collection ID, those of remotes that have one, and those that
+// are kept of other collections.
+func (r *Repo) CollectionRefs() (map[RefName]ostree.Checksum, error) {
+	ids, err := r.collectionIDs()
+	if err != nil {
+		return nil, err
 	}
 	out := map[RefName]ostree.Checksum{}
 	refs, err := r.Refs()

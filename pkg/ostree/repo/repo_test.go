@@ -120,7 +120,7 @@ func TestStockReads(t *testing.T) {
 				}
 			}
 			report, err := r.Fsck(t.Context())
-			if err != nil || len(report.Errors) > 0 || report.Commits != 1 {
+			if err != nil || len(report.Problems) > 0 || report.Commits != 1 {
 				t.Errorf("Fsck = %+v, %v", report, err)
 			}
 			if left, _ := filepath.Glob(r.Path() + "/tmp/*wright*"); len(left) > 0 {
@@ -156,7 +156,7 @@ func TestStockChecksum(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if report, err := r.Fsck(t.Context()); err != nil || len(report.Errors) > 0 || report.Commits != 1 {
+	if report, err := r.Fsck(t.Context()); err != nil || len(report.Problems) > 0 || report.Commits != 1 {
 		t.Errorf("Fsck of a stock repository = %+v, %v", report, err)
 	}
 }
@@ -228,7 +228,7 @@ func TestFsckFindsDamage(t *testing.T) {
 				t.Fatal(err)
 			}
 			report, err := r.Fsck(t.Context())
-			if err != nil || len(report.Errors) == 0 {
+			if err != nil || len(report.Problems) == 0 {
 				t.Errorf("%s: damage in %s was not found", mode, filepath.Base(o))
 			}
 			if err := os.WriteFile(o, good, 0o644); err != nil {
@@ -239,7 +239,7 @@ func TestFsckFindsDamage(t *testing.T) {
 			t.Fatal(err)
 		}
 		report, err := r.Fsck(t.Context())
-		if err != nil || len(report.Errors) == 0 || !errors.Is(errors.Join(report.Errors...), ostree.ErrNotFound) {
+		if err != nil || len(report.Problems) == 0 || !errors.Is(report.Err(), ostree.ErrNotFound) {
 			t.Errorf("%s: a missing object: %+v, %v", mode, report, err)
 		}
 	}

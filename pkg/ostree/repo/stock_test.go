@@ -177,7 +177,7 @@ func TestStockReadsAll(t *testing.T) {
 			}
 			sameText(t, "tree read back", describe(t, back), describe(t, root))
 			report, err := r.Fsck(t.Context(), repo.FsckOptions{Unreachable: true})
-			if err != nil || len(report.Errors) > 0 {
+			if err != nil || len(report.Problems) > 0 {
 				t.Errorf("Fsck = %+v, %v", report, err)
 			}
 		})
@@ -259,7 +259,7 @@ func TestStockCommits(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if report, err := r.Fsck(t.Context(), repo.FsckOptions{Unreachable: true}); err != nil || len(report.Errors) > 0 || report.Commits != 2 {
+			if report, err := r.Fsck(t.Context(), repo.FsckOptions{Unreachable: true}); err != nil || len(report.Problems) > 0 || report.Commits != 2 {
 				t.Errorf("Fsck of what ostree wrote = %+v, %v", report, err)
 			}
 			got, err := r.ReadTree(t.Context(), want["plain"])
