@@ -49,7 +49,7 @@ func TestLabels(t *testing.T) {
 			p := newPair(t, mode)
 			inLabelledFolder(t)
 			for line := range strings.SplitSeq(strings.TrimSpace(labelLines), "\n") {
-				p.same(t, append([]string{"commit", "--parent=none"}, strings.Fields(line)...)...)
+				p.same(t, append([]string{"commit", "--parent=none", "--disable-fsync"}, strings.Fields(line)...)...)
 			}
 			p.check(t)
 		})
