@@ -30,9 +30,6 @@ func checkSupported(t *treefile.Treefile) error {
 			return &treefile.Error{File: k.File, Line: k.Line, Key: k.Key, Msg: "is not supported yet"}
 		}
 	}
-	if t.Selinux {
-		return &hintError{errors.New("selinux: labels are not supported yet, and they are on by default"), "set selinux: false in the treefile"}
-	}
 	return nil
 }
 
@@ -71,7 +68,8 @@ func (o *ComposeOptions) assemble(ctx context.Context, r *resolution, in *import
 		RemoveFiles: t.RemoveFiles, MutateOSRelease: t.MutateOSRelease, Version: version, Treefile: flat,
 		MachineIDCompat: t.MachineIDCompat, TmpIsDir: t.TmpIsDir, Container: t.Container, NoInitramfs: t.NoInitramfs,
 		InitramfsArgs: t.InitramfsArgs, EtcGroupMembers: t.EtcGroupMembers, RemoveFromPackages: map[string][]string{},
-		Database: database, WorkDir: tmp, Output: log, Time: o.treeTime(r),
+		RebuildPolicy: t.Selinux && !o.SkipScripts,
+		Database:      database, WorkDir: tmp, Output: log, Time: o.treeTime(r),
 		Step: func(name string) { o.Progress.Step(name, 0, 0) },
 	}
 	for _, p := range t.RemoveFromPackages {
@@ -92,7 +90,13 @@ func (o *ComposeOptions) assemble(ctx context.Context, r *resolution, in *import
 	if errors.Is(err, sandbox.ErrUnavailable) {
 		return nil, fmt.Errorf("scripts of the treefile and dracut run in a sandbox: %w", err)
 	}
-	return res, err
+	if err != nil {
+		return nil, err
+	}
+	if err := label(t, res.Root); err != nil {
+		return nil, errors.Join(err, res.Close(ctx))
+	}
+	return res, nil
 }
 
 // treeTime is the time of what is made for the tree: the one asked for, else that of

@@ -40,9 +40,14 @@ func (o *ComposeOptions) commit(ctx context.Context, target *repo.Repo, prev *pr
 		return err
 	}
 	defer txn.Abort()
+	table, err := loadObjectTable(o.cacheDir("objects"))
+	if err != nil {
+		return err
+	}
 	files := 0
 	root, meta, err := txn.WriteTree(ctx, tree, repo.TreeOptions{
-		Lookup:   in.lookup(),
+		Lookup:   in.lookup(table),
+		Learned:  table.learned,
 		Progress: func(done, total int64) { o.Progress.Step("writing objects", done, total); files = int(total) },
 	})
 	if err != nil {
@@ -61,12 +66,16 @@ func (o *ComposeOptions) commit(ctx context.Context, target *repo.Repo, prev *pr
 	if report.Ref != "" && o.CommitIDFile == "" {
 		txn.SetRef(report.Ref, report.Commit)
 	}
-	return txn.Commit(ctx)
+	if err := txn.Commit(ctx); err != nil {
+		return err
+	}
+	return table.save()
 }
 
 // lookup tells the checksums of files that are in the tree as their packages have
-// them: those were computed when they were unpacked.
-func (in *imported) lookup() func(*filetree.Node) (ostree.Checksum, bool) {
+// them, which were computed when they were unpacked, and of those that an earlier
+// compose has met.
+func (in *imported) lookup(table *objectTable) func(*filetree.Node) (ostree.Checksum, bool) {
 	type header struct {
 		mode   uint32
 		xattrs int
@@ -85,11 +94,12 @@ func (in *imported) lookup() func(*filetree.Node) (ostree.Checksum, bool) {
 	}
 	return func(n *filetree.Node) (ostree.Checksum, bool) {
 		c, ok := n.From.(repo.Content)
-		if !ok || n.UID != 0 || n.GID != 0 {
-			return ostree.Checksum{}, false
+		if ok && n.UID == 0 && n.GID == 0 {
+			if h, ok := known[c.Checksum]; ok && h.mode == n.Mode && h.xattrs == len(n.Xattrs) {
+				return c.Checksum, true
+			}
 		}
-		h, ok := known[c.Checksum]
-		return c.Checksum, ok && h.mode == n.Mode && h.xattrs == len(n.Xattrs)
+		return table.lookup(n)
 	}
 }
 

@@ -263,6 +263,9 @@ func (p *diskPlanner) plan(ctx context.Context, size int64) (*image.Disk, error)
 	if err := p.bootLoader(tree, &spec); err != nil {
 		return nil, err
 	}
+	if err := labelHost(tree, l, &spec); err != nil {
+		return nil, err
+	}
 	d, err := disk.New(spec)
 	if errors.Is(err, disk.ErrTooSmall) {
 		return nil, &hintError{err, "give a larger --size, or disk.size in the treefile"}

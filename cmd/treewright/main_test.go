@@ -64,6 +64,23 @@ func makeRPMs(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 }
 
+// contexts is a small SELinux policy. It says nothing of /opt.
+const contexts = `/	-d	u:object_r:root_t:s0
+/usr(/.*)?	u:object_r:usr_t:s0
+/usr/bin(/.*)?	u:object_r:bin_t:s0
+/usr/lib/systemd/system(/.*)?	u:object_r:unit_t:s0
+/etc(/.*)?	u:object_r:etc_t:s0
+/etc/passwd	--	u:object_r:passwd_t:s0
+/proc	-d	<<none>>
+/proc/.*	<<none>>
+/boot(/.*)?	u:object_r:boot_t:s0
+/var(/.*)?	u:object_r:var_t:s0
+/ostree(/.*)?	u:object_r:ostree_t:s0
+/(dev|run|sys|sysroot|tmp)	u:object_r:mount_t:s0
+/(home|srv|mnt|media|root|ostree|opt|bin)	-l	u:object_r:link_t:s0
+/lost\+found	-d	u:object_r:lost_t:s0
+`
+
 func packages(version string) []tinyrpm.Package {
 	return []tinyrpm.Package{
 		{Name: "base", Version: "1", Files: []tinyrpm.File{
@@ -77,6 +94,14 @@ func packages(version string) []tinyrpm.Package {
 			{Path: "/usr/share/app/data", Body: strings.Repeat("data "+version+"\n", 4000)},
 		}},
 		{Name: "lib", Version: version, Files: []tinyrpm.File{{Path: "/usr/lib/lib.so", Body: strings.Repeat("lib "+version, 1000)}}},
+		{Name: "policy", Version: "1", Files: []tinyrpm.File{
+			{Path: "/etc/selinux/config", Body: "SELINUX=enforcing\nSELINUXTYPE=tiny\n"},
+			{Path: "/etc/selinux/tiny/policy/policy.33", Body: "binary"},
+			{Path: "/etc/selinux/tiny/contexts/files/file_contexts", Body: contexts},
+			{Path: "/etc/selinux/tiny/contexts/files/file_contexts.subs_dist", Body: "/bin /usr/bin\n/var/home /home\n/etc/systemd/system /usr/lib/systemd/system\n"},
+			{Path: "/var/lib/selinux/tiny/active/commit_num", Body: "1"},
+			{Path: "/var/lib/selinux/tiny/semanage.read.LOCK", Body: ""},
+		}},
 		{Name: "broken", Version: "1", Requires: []string{"lib >= 99"}, Files: []tinyrpm.File{{Path: "/usr/bin/broken", Body: "x"}}},
 		{Name: "rival", Version: "1", Files: []tinyrpm.File{{Path: "/usr/bin/app", Body: "another app", Mode: 0o755}}},
 	}

@@ -39,10 +39,11 @@ type Spec struct {
 	RootType gpt.GUID // zero: x86-64's. With another, BIOS-BOOT is only reserved.
 
 	Root, Boot *filetree.Node
-	Immutable  *filetree.Node // folder in Root that gets the immutable flag
-	ESP        *filetree.Node // nil: an empty one
-	BootCode   []byte         // of sector 0; nil: none
-	Core       []byte         // GRUB's core image; nil: none
+	Immutable  *filetree.Node   // folder in Root that gets the immutable flag
+	LostFound  []filetree.Xattr // attributes of lost+found in both
+	ESP        *filetree.Node   // nil: an empty one
+	BootCode   []byte           // of sector 0; nil: none
+	Core       []byte           // GRUB's core image; nil: none
 }
 
 // Disk is a planned disk.
@@ -69,10 +70,10 @@ func New(s Spec) (*Disk, error) {
 		{biosStart, func() (segment.List, error) { return coreSegments(&s) }},
 		{espStart, func() (segment.List, error) { return espSegments(&s, l.esp) }},
 		{l.bootStart, func() (segment.List, error) {
-			return ext4Segments(s.Boot, ext4.Options{Size: l.boot, UUID: BootID(s.Seed), Label: "boot", Time: s.Time})
+			return ext4Segments(s.Boot, ext4.Options{Size: l.boot, UUID: BootID(s.Seed), Label: "boot", Time: s.Time, LostFound: s.LostFound})
 		}},
 		{l.rootStart, func() (segment.List, error) {
-			return ext4Segments(s.Root, ext4.Options{Size: l.root, UUID: RootID(s.Seed), Label: "root", Time: s.Time, Immutable: s.Immutable})
+			return ext4Segments(s.Root, ext4.Options{Size: l.root, UUID: RootID(s.Seed), Label: "root", Time: s.Time, Immutable: s.Immutable, LostFound: s.LostFound})
 		}},
 	} {
 		list, err := part.plan()

@@ -74,6 +74,11 @@ func (a *assembly) onDisk() (d *disk, err error) {
 			return nil, err
 		}
 	}
+	if a.root.Lookup("etc/selinux") != nil {
+		if err := os.Symlink("../../etc/selinux", filepath.Join(dir, "var/lib/selinux")); err != nil {
+			return nil, err
+		}
+	}
 	return d, d.write(a.ctx, a.root)
 }
 

@@ -77,6 +77,9 @@ func (a *assembly) integration() error {
 	if a.root.Lookup("usr/share/rpm") != nil {
 		lines = append(lines, "L /var/lib/rpm - - - - ../../usr/share/rpm")
 	}
+	if a.root.Lookup("usr/etc/selinux") != nil {
+		lines = append(lines, "L /var/lib/selinux - - - - ../../etc/selinux")
+	}
 	lines = append(lines, "d /var/opt 0755 root root -", "d /var/usrlocal 0755 root root -")
 	for _, d := range []string{"bin", "etc", "games", "include", "lib", "sbin", "share", "src"} {
 		lines = append(lines, "d /var/usrlocal/"+d+" 0755 root root -")

@@ -7,7 +7,7 @@
 // root. The tree is metadata in memory. Only when a script or dracut must run is it on
 // disk, too: as hard links below an overlay, from which what they changed is taken back.
 //
-// Not here yet: SELinux labels.
+// Labels are not here: they are given to the whole tree, by its own policy, afterwards.
 //
 // Source: rpm-ostree 2026.2's behaviour; see docs/COMPATIBILITY.md.
 package rootfs
@@ -78,6 +78,7 @@ type Options struct {
 	NoInitramfs     bool
 	InitramfsArgs   []string // of dracut; none: --no-hostonly
 	EtcGroupMembers []string
+	RebuildPolicy   bool // an SELinux policy is built from its modules, behind the scripts
 
 	// Database is the files of the RPM database, by name.
 	Database map[string]*filetree.Node
@@ -141,6 +142,7 @@ func Assemble(ctx context.Context, packages []Package, o Options) (r *Result, er
 		a.altfiles,
 		a.layout,
 		a.integration,
+		a.selinux,
 		a.check,
 	} {
 		if ctx.Err() != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/treewright/treewright/pkg/rootfs/sandbox"
 )
@@ -15,7 +16,7 @@ func (a *assembly) runScripts() error {
 	if err != nil {
 		return err
 	}
-	scripts := append(a.o.Scripts, kernel...)
+	scripts := slices.Concat(a.o.Scripts, a.policyScript(), kernel)
 	if len(scripts) == 0 {
 		return nil
 	}

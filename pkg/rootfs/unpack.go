@@ -108,6 +108,8 @@ func node(f rpm.File) (*filetree.Node, error) {
 func (a *assembly) place(p Package, f rpm.File, n *filetree.Node) error {
 	under := func(dir string) bool { return f.Path == dir || strings.HasPrefix(f.Path, dir+"/") }
 	switch {
+	case strings.HasPrefix(f.Path, selinuxStore):
+		f.Path = "/etc/selinux/" + f.Path[len(selinuxStore):]
 	case under("/var"), under("/run"):
 		a.variable(f)
 		return nil
@@ -137,7 +139,7 @@ func (a *assembly) variable(f rpm.File) {
 	if rest, ok := strings.CutPrefix(where, "/var/run/"); ok {
 		where = "/run/" + rest
 	}
-	if where == "/var" || where == "/run" || strings.HasPrefix(where, "/var/lib/rpm") || strings.HasPrefix(where, "/var/lib/selinux") {
+	if where == "/var" || where == "/run" || strings.HasPrefix(where, "/var/lib/rpm") || where == "/var/lib/selinux" {
 		return
 	}
 	switch f.Kind {

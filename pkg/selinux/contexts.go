@@ -94,6 +94,13 @@ func compileSpecs(specs []spec) (*Contexts, error) {
 // st_mode of the file; of it only the type counts, and 0 is every type. ok is false
 // when the policy has no label for the file.
 func (c *Contexts) Label(path string, mode uint32) (label string, ok bool) {
+	label, _ = c.find(path, mode)
+	return label, label != ""
+}
+
+// find returns the label, which is empty when there is none; matched tells whether the
+// policy says something of the file, if only that it has none.
+func (c *Contexts) find(path string, mode uint32) (label string, matched bool) {
 	for strings.Contains(path, "//") {
 		path = strings.ReplaceAll(path, "//", "/")
 	}
@@ -102,7 +109,7 @@ func (c *Contexts) Label(path string, mode uint32) (label string, ok bool) {
 	rank := c.auto.match(path, mode&typeMask)
 	c.mu.Unlock()
 	if rank < 0 || c.labels[rank] == none {
-		return "", false
+		return "", rank >= 0
 	}
 	return c.labels[rank], true
 }

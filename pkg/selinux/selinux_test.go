@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"testing/fstest"
+
+	"github.com/treewright/treewright/pkg/filetree"
 )
 
 // What PCRE 10.42 refuses, and what this package has not.
@@ -102,6 +104,52 @@ func TestLoad(t *testing.T) {
 		if l, ok := p.Label("/none", 0o100644); ok {
 			t.Errorf("%s: /none has the label %q", etc, l)
 		}
+	}
+}
+
+// TestLabelTree labels a file by each of its names.
+func TestLabelTree(t *testing.T) {
+	p, err := Load(policyFS("etc"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree := func() *filetree.Node {
+		root := filetree.NewDir(0o755)
+		file := filetree.Bytes([]byte("x"), 0o644)
+		file.SetXattr(Xattr, []byte("old"))
+		file.SetXattr("user.x", []byte("kept"))
+		for at, n := range map[string]*filetree.Node{"usr/a": file, "etc/b": {Link: file}, "usr/etc/c": filetree.NewSymlink("x"), "none": filetree.Bytes([]byte("y"), 0o644)} {
+			if err := root.Put(at, n); err != nil {
+				t.Fatal(err)
+			}
+		}
+		root.Child("none").SetXattr(Xattr, []byte("old"))
+		return root
+	}
+	for _, usrEtc := range []bool{false, true} {
+		root := tree()
+		if err := p.LabelTree(root, TreeOptions{UsrEtc: usrEtc}); err != nil {
+			t.Fatal(err)
+		}
+		etc := "u:r:usretc\x00"
+		if usrEtc {
+			etc = "u:r:etc\x00"
+		}
+		for at, want := range map[string]string{"": "u:r:default\x00", "usr": "u:r:usr\x00", "usr/a": "u:r:usr\x00", "etc/b": "u:r:etc\x00", "usr/etc/c": etc, "usr/etc": etc, "none": ""} {
+			if v, _ := root.Lookup(at).Xattr(Xattr); string(v) != want {
+				t.Errorf("/usr/etc as /etc %t: /%s has %q, want %q", usrEtc, at, v, want)
+			}
+		}
+		if v, _ := root.Lookup("usr/a").Xattr("user.x"); string(v) != "kept" {
+			t.Errorf("another attribute is %q", v)
+		}
+	}
+	p.Contexts, err = ParseContexts(Texts{Contexts: []byte("/ u:r:root\n/usr(/.*)? u:r:usr\n")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.LabelTree(tree(), TreeOptions{}); !errors.Is(err, ErrUnlabelled) || !strings.HasPrefix(err.Error(), "/etc: ") {
+		t.Errorf("a file that nothing matches: %v", err)
 	}
 }
 

@@ -12,8 +12,8 @@ import (
 // Xattr is the extended attribute that has a file's label.
 const Xattr = "security.selinux"
 
-// ErrUnlabelled is wrapped when a policy has no label for a file that must have one.
-var ErrUnlabelled = errors.New("the SELinux policy has no label for it")
+// ErrUnlabelled is wrapped when a policy says nothing of a file.
+var ErrUnlabelled = errors.New("the SELinux policy says nothing of it")
 
 // Value is the attribute's value for a label: it ends in a NUL.
 func Value(label string) []byte { return append([]byte(label), 0) }
@@ -30,18 +30,27 @@ func PathForLabel(p string, etc bool) string {
 
 // TreeOptions tells how [Policy.LabelTree] labels.
 type TreeOptions struct {
-	Path      string // of the tree's root; empty: "/"
-	UsrEtc    bool   // /usr/etc is labelled as /etc
-	Unlabeled bool   // a file may have no label; without it that is an error
+	Path   string // of the tree's root; empty: "/"
+	UsrEtc bool   // /usr/etc is labelled as /etc
 }
 
 // LabelTree gives everything in a tree its label; what was there goes. Other names of a
 // file become files of their own, since labels go by names.
 //
-// The error wraps [ErrUnlabelled] when there is no label for a file.
+// A file for which the policy has <<none>> has no label then. The error wraps
+// [ErrUnlabelled] when no specification matches a file.
 func (p *Policy) LabelTree(root *filetree.Node, o TreeOptions) error {
 	l := &labeller{p, o, map[string][]byte{}}
 	return l.node(path.Join("/", o.Path), root)
+}
+
+// LabelNode gives a node the label of the file at path; without one, it has none.
+func (p *Policy) LabelNode(path string, n *filetree.Node) {
+	if label, ok := p.Label(path, modeOf(n)); ok {
+		n.SetXattr(Xattr, Value(label))
+	} else {
+		n.RemoveXattr(Xattr)
+	}
 }
 
 type labeller struct {
@@ -51,14 +60,14 @@ type labeller struct {
 }
 
 func (l *labeller) node(at string, n *filetree.Node) error {
-	label, ok := l.policy.Label(PathForLabel(at, l.o.UsrEtc), modeOf(n))
-	if !ok && !l.o.Unlabeled {
+	label, matched := l.policy.find(PathForLabel(at, l.o.UsrEtc), modeOf(n))
+	if !matched {
 		return fmt.Errorf("%s: %w", at, ErrUnlabelled)
 	}
-	if ok {
-		l.set(n, label)
-	} else {
+	if label == "" {
 		n.RemoveXattr(Xattr)
+	} else {
+		l.set(n, label)
 	}
 	for _, name := range n.Names() {
 		c := n.Child(name)

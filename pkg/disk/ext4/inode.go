@@ -34,7 +34,7 @@ func (b *builder) collect(root *filetree.Node) error {
 	top := &inode{number: rootInode, node: root, links: 2}
 	top.parent = top
 	b.inodes = []*inode{top}
-	lost := &inode{number: lostInode, node: &filetree.Node{Kind: filetree.Dir, Mode: 0o700, ModTime: b.o.Time}, links: 2, parent: top}
+	lost := &inode{number: lostInode, node: &filetree.Node{Kind: filetree.Dir, Mode: 0o700, ModTime: b.o.Time, Xattrs: b.o.LostFound}, links: 2, parent: top}
 	if root.Child("lost+found") != nil {
 		return fmt.Errorf("the tree has lost+found, which is the file system's own")
 	}

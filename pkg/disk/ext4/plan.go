@@ -21,6 +21,7 @@ type Options struct {
 	// Immutable is the node that gets the immutable flag, as libostree gives to a
 	// deployment; nil: none.
 	Immutable *filetree.Node
+	LostFound []filetree.Xattr // attributes of lost+found
 }
 
 // Plan is a planned file system.

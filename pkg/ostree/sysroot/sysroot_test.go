@@ -206,6 +206,36 @@ func TestHardLinks(t *testing.T) {
 	}
 }
 
+// TestOwnFiles names what is not the commit's by the path that a host has it at.
+func TestOwnFiles(t *testing.T) {
+	r, c := commit(t, tree(t))
+	l, err := sysroot.Deploy(t.Context(), r, sysroot.Options{Commit: c, Ref: "test/ref", Stateroot: "os"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]*filetree.Node{}
+	err = l.OwnFiles(func(p string, n *filetree.Node) error {
+		if seen[p] != nil && p != "/boot" { // the mount point, and what is mounted
+			t.Errorf("%s comes twice", p)
+		}
+		seen[p] = n
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []string{"/", "/ostree/repo/config", "/ostree/deploy/os", "/ostree/deploy/os/deploy", "/" + l.Deployment + ".origin", "/var", "/etc", "/etc/hostname", "/boot", "/boot/loader", "/boot/loader.1/entries/ostree-1-os.conf"} {
+		if seen[p] == nil {
+			t.Errorf("%s is missing", p)
+		}
+	}
+	for p, n := range seen {
+		if strings.HasPrefix(p, "/"+l.Deployment+"/") || strings.HasSuffix(p, ".file") || n.Link != nil || strings.HasPrefix(p, "/ostree/deploy/os/var") {
+			t.Errorf("%s is not its own", p)
+		}
+	}
+}
+
 func TestRefused(t *testing.T) {
 	r, c := commit(t, tree(t))
 	bare, d := commit(t, filetree.NewDir(0o755))
