@@ -14,6 +14,7 @@ import (
 	"github.com/treewright/treewright/pkg/nevra"
 	"github.com/treewright/treewright/pkg/repodata"
 	"github.com/treewright/treewright/pkg/repodata/fetch"
+	"github.com/treewright/treewright/pkg/repodata/modulemd"
 	"github.com/treewright/treewright/pkg/solver"
 	"github.com/treewright/treewright/pkg/treefile"
 )
@@ -183,7 +184,7 @@ func loadError(err error) error {
 	switch {
 	case errors.Is(err, fetch.ErrNotFound):
 		return &hintError{kindError{err, ErrNotFound}, "a folder of packages becomes a repository with createrepo_c"}
-	case errors.Is(err, digest.ErrMismatch), errors.Is(err, repodata.ErrMalformed), errors.Is(err, fetch.ErrSignature):
+	case errors.Is(err, digest.ErrMismatch), errors.Is(err, repodata.ErrMalformed), errors.Is(err, modulemd.ErrMalformed), errors.Is(err, fetch.ErrSignature):
 		return kindError{err, ErrCorrupt}
 	}
 	return err
@@ -285,7 +286,7 @@ func (o *ResolveOptions) repoFiles(t *treefile.Treefile) ([]repodata.RepoConfig,
 // repoPlace makes a folder absolute; below dir, the folder of the .repo file, when it
 // is relative. URLs stay.
 func repoPlace(place, dir string) (string, error) {
-	if strings.Contains(place, "://") {
+	if strings.Contains(place, "://") || filepath.IsAbs(place) {
 		return place, nil
 	}
 	return filepath.Abs(filepath.Join(dir, place))
@@ -299,8 +300,12 @@ func newRepoConfig(id string) repodata.RepoConfig {
 // metadata does not have.
 func (r *resolution) solve(ctx context.Context, o *ResolveOptions, lock *Lockfile) error {
 	t := r.treefile
+	modules, more, err := r.modules(ctx, o)
+	if err != nil {
+		return err
+	}
 	req := solver.Request{
-		Install: t.Packages, Exclude: t.ExcludePackages, Weak: t.Recommends, Arch: o.Arch, Strict: o.Locked,
+		Install: slices.Concat(t.Packages, more), Modules: modules, Exclude: t.ExcludePackages, Weak: t.Recommends, Arch: o.Arch, Strict: o.Locked,
 		Files: func(ctx context.Context, paths []string, found func(*repodata.Repo, int, string)) error {
 			for _, repo := range r.repos {
 				err := r.client.Filelists(ctx, r.configs[repo.ID], repo, paths, func(i int, path string) { found(repo, i, path) })
@@ -311,7 +316,7 @@ func (r *resolution) solve(ctx context.Context, o *ResolveOptions, lock *Lockfil
 			return nil
 		},
 	}
-	if len(t.Packages) == 0 && len(t.RepoPackages) == 0 {
+	if len(req.Install) == 0 && len(t.RepoPackages) == 0 {
 		return fmt.Errorf("treefile %s: no packages", o.Treefile)
 	}
 	for _, p := range t.RepoPackages {
@@ -329,6 +334,18 @@ func (r *resolution) solve(ctx context.Context, o *ResolveOptions, lock *Lockfil
 	}
 	r.packages = tx.Install
 	return nil
+}
+
+// moduleError gives errors of modules the sentinel that commands know.
+func moduleError(err error, o *ResolveOptions) error {
+	err = fmt.Errorf("treefile %s: modules: %w", o.Treefile, err)
+	switch {
+	case errors.Is(err, modulemd.ErrNotFound):
+		return kindError{err, ErrNotFound}
+	case errors.Is(err, modulemd.ErrConflict):
+		return kindError{err, ErrUnsolvable}
+	}
+	return err
 }
 
 // solveError gives the solver's answer the sentinel that commands know.

@@ -19,7 +19,7 @@ var layers = [][]string{
 		"pkg/disk", "pkg/image", "pkg/qemu", "pkg/fixture/tinyrpm",
 	},
 	{ // formats
-		"pkg/treefile", "pkg/rpm", "pkg/repodata", "pkg/ostree", "pkg/gvariant", "pkg/keyfile", "pkg/openpgp",
+		"pkg/treefile", "pkg/rpm", "pkg/repodata", "pkg/repodata/modulemd", "pkg/ostree", "pkg/gvariant", "pkg/keyfile", "pkg/openpgp",
 		"pkg/disk/gpt", "pkg/disk/ext4", "pkg/disk/fat", "pkg/disk/grub", "pkg/image/qcow2", "pkg/image/vdi", "pkg/selinux",
 	},
 	{"pkg/fsutil", "pkg/units", "pkg/digest", "pkg/compress", "pkg/filetree", "pkg/segment", "pkg/nevra", "pkg/spelling", "pkg/datetime"},
@@ -39,16 +39,16 @@ var within = map[string][]string{
 	"pkg/rpm":            {"pkg/openpgp"},
 }
 
-// libraries names, for each outside module that one package alone may import, that
-// package.
-var libraries = map[string]string{
-	"github.com/urfave/cli/v2":        "cmd/treewright",
-	"github.com/spf13/pflag":          "cmd/treewright/ostreecmd",
-	"github.com/klauspost/compress":   "pkg/compress",
-	"github.com/ulikunitz/xz":         "pkg/compress",
-	"github.com/cavaliergopher/rpm":   "pkg/rpm",
-	"github.com/ProtonMail/go-crypto": "pkg/openpgp",
-	"github.com/yuin/gopher-lua":      "pkg/rootfs/lua",
-	"modernc.org/sqlite":              "pkg/rpm/rpmdb",
-	"go.yaml.in/yaml/v3":              "pkg/treefile",
+// libraries names, for each outside module that is not for everyone, the packages that
+// may import it: one, or one for each format that is made of it.
+var libraries = map[string][]string{
+	"github.com/urfave/cli/v2":        {"cmd/treewright"},
+	"github.com/spf13/pflag":          {"cmd/treewright/ostreecmd"},
+	"github.com/klauspost/compress":   {"pkg/compress"},
+	"github.com/ulikunitz/xz":         {"pkg/compress"},
+	"github.com/cavaliergopher/rpm":   {"pkg/rpm"},
+	"github.com/ProtonMail/go-crypto": {"pkg/openpgp"},
+	"github.com/yuin/gopher-lua":      {"pkg/rootfs/lua"},
+	"modernc.org/sqlite":              {"pkg/rpm/rpmdb"},
+	"go.yaml.in/yaml/v3":              {"pkg/treefile", "pkg/repodata/modulemd"},
 }

@@ -61,9 +61,9 @@ func checkFile(t *testing.T, file, rel string) {
 			}
 			continue
 		}
-		for lib, owner := range libraries {
-			if (name == lib || strings.HasPrefix(name, lib+"/")) && pkg != owner && !testOnly(pkg) {
-				t.Errorf("%s: %s imports %s, which is %s's", line, pkg, name, owner)
+		for lib, owners := range libraries {
+			if (name == lib || strings.HasPrefix(name, lib+"/")) && !slices.Contains(owners, pkg) && !testOnly(pkg) {
+				t.Errorf("%s: %s imports %s, which is for %s", line, pkg, name, strings.Join(owners, " and "))
 			}
 		}
 	}

@@ -78,11 +78,11 @@ func findFiles(t testing.TB, repo *repodata.Repo, all []*repodata.Package) func(
 // TestLibsolv compares with what libsolv chose for a thousand requests.
 func TestLibsolv(t *testing.T) {
 	repo := baseOS(t)
-	t.Run("list", func(t *testing.T) { testLibsolv(t, repo, repo.Packages) })
-	t.Run("packed", func(t *testing.T) { testLibsolv(t, packed(t, repo), repo.Packages) })
+	t.Run("packed", func(t *testing.T) { testLibsolv(t, packed(t, repo), repo.Packages, 1) })
+	t.Run("list", func(t *testing.T) { testLibsolv(t, repo, repo.Packages, 20) })
 }
 
-func testLibsolv(t *testing.T, repo *repodata.Repo, all []*repodata.Package) {
+func testLibsolv(t *testing.T, repo *repodata.Repo, all []*repodata.Package, each int) {
 	s := bufio.NewScanner(gunzip(t, "testdata/libsolv-baseos.jsonl.gz"))
 	s.Buffer(nil, 16<<20)
 	cases, wrong := 0, 0
@@ -95,7 +95,9 @@ func testLibsolv(t *testing.T, repo *repodata.Repo, all []*repodata.Package) {
 		if err := json.Unmarshal(s.Bytes(), &c); err != nil {
 			t.Fatal(err)
 		}
-		cases++
+		if cases++; cases%each != 0 {
+			continue
+		}
 		tx, err := solver.Solve(t.Context(), []*repodata.Repo{repo}, solver.Request{
 			Install: c.Job, Weak: c.Weak == 1, Arch: "x86_64", Files: findFiles(t, repo, all),
 		})

@@ -60,7 +60,9 @@ func newRules(p *pool, jobs []job, weak bool) *ruleSet {
 		r := rule{kind: kindJob, job: j.word}
 		for _, id := range j.candidates {
 			r.lits = append(r.lits, lit(id))
-			rs.reach(id)
+			if id > 0 {
+				rs.reach(id)
+			}
 		}
 		rs.rules = append(rs.rules, r)
 	}
@@ -222,11 +224,13 @@ func (rs *ruleSet) explicitArch() map[int]bool {
 	for _, j := range rs.jobs {
 		best := int8(127)
 		for _, id := range j.candidates {
-			best = min(best, rs.pool.class[id])
+			if id > 0 {
+				best = min(best, rs.pool.class[id])
+			}
 		}
 		if best > 1 {
 			for _, id := range j.candidates {
-				out[id] = true
+				out[max(id, 0)] = true
 			}
 		}
 	}
@@ -241,15 +245,7 @@ func (rs *ruleSet) byName() (groups [][]int) {
 			ids = append(ids, id)
 		}
 	}
-	name := func(id int) string { return rs.pool.pkg(id).NEVRA.Name }
-	slices.SortStableFunc(ids, func(a, b int) int { return strings.Compare(name(a), name(b)) })
-	for begin, i := 0, 1; i <= len(ids); i++ {
-		if i == len(ids) || name(ids[i]) != name(ids[begin]) {
-			groups = append(groups, ids[begin:i])
-			begin = i
-		}
-	}
-	return groups
+	return rs.pool.byNames(ids)
 }
 
 // missingFiles lists required paths that no package is known to have.

@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/treewright/treewright/pkg/nevra"
 	"github.com/treewright/treewright/pkg/repodata"
 )
 
@@ -30,6 +31,7 @@ type Request struct {
 	Lock     map[string]Lock // by package name: other versions are invisible
 	Strict   bool            // packages without a lock are invisible
 	Weak     bool            // install what chosen packages recommend
+	Modules  *Modules        // nil: there are none
 	Arch     string          // basearch; empty: all are as good as each other
 
 	// Files is called with paths that are asked for or required and that no package is
@@ -155,10 +157,22 @@ func (p *pool) askFiles(ctx context.Context, paths []string) error {
 	return err
 }
 
-// job is one word and the packages that satisfy it.
+// job is one word and the packages that satisfy it; of a rich one also such as must
+// be absent for that, which are negative.
 type job struct {
 	word       string
 	candidates []int
+}
+
+// richJob makes jobs of a rich dependency, one for each of its clauses.
+func (p *pool) richJob(word string, add func(string, []int)) {
+	for _, clause := range p.cnf(nevra.Relation{Name: word}, false) {
+		ids := make([]int, len(clause))
+		for i, l := range clause {
+			ids[i] = int(l)
+		}
+		add(word, ids)
+	}
 }
 
 // jobs turns the words into jobs and names all that fit nothing.
@@ -184,6 +198,18 @@ func (p *pool) jobs(req *Request) ([]job, error) {
 	for _, w := range req.Install {
 		if c := p.sel(w); len(c) == 0 && p.hiddenByName(w) != nil {
 			return nil, &Unsolvable{[][]string{{fmt.Sprintf("%s is asked for, but every package of that name is hidden: %s", w, p.hiddenByName(w).why)}}}
+		}
+		if strings.HasPrefix(w, "(") {
+			p.richJob(w, add)
+			continue
+		}
+		if isGlob(w) {
+			if groups := p.byNames(p.byGlob(w)); len(groups) > 0 {
+				for _, ids := range groups { // each name that it stands for is asked for
+					add(w, ids)
+				}
+				continue
+			}
 		}
 		add(w, p.sel(w))
 	}

@@ -34,6 +34,9 @@ func (p *pool) hide() {
 			r.matching(w, func(id int) { p.visible[id] = false })
 		}
 	}
+	if p.req.Modules != nil {
+		p.hideModular(p.req.Modules)
+	}
 	if p.req.Strict {
 		for id := range p.visible {
 			_, ok := p.req.Lock[p.nameOf(id)]
@@ -73,7 +76,13 @@ func (p *pool) why(id int) string {
 	case !locked && p.req.Strict:
 		return notLocked
 	}
-	return byModules
+	why := byModules
+	if p.req.Modules.StreamOf != nil {
+		if stream := p.req.Modules.StreamOf(n); stream != "" {
+			why += ": it is of module " + stream + ", which is not on"
+		}
+	}
+	return why
 }
 
 // hidden is a package that the request makes invisible, and why.

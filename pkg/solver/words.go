@@ -79,6 +79,20 @@ func (p *pool) byGlob(word string) []int {
 	return out
 }
 
+// byNames groups packages by their names, in the order of those.
+func (p *pool) byNames(ids []int) (groups [][]int) {
+	name := func(id int) string { return p.nevra(id).Name }
+	ids = slices.Clone(ids)
+	slices.SortStableFunc(ids, func(a, b int) int { return strings.Compare(name(a), name(b)) })
+	for begin, i := 0, 1; i <= len(ids); i++ {
+		if i == len(ids) || name(ids[i]) != name(ids[begin]) {
+			groups = append(groups, ids[begin:i])
+			begin = i
+		}
+	}
+	return groups
+}
+
 func (p *pool) byProvide(word string) []int {
 	r, err := nevra.ParseRelation(word)
 	if err != nil || r.IsRich() {

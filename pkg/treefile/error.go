@@ -49,7 +49,6 @@ func (p place) errorf(format string, args ...any) error {
 
 // retired says what became of keys that old treefiles have.
 var retired = map[string]string{
-	"modules":               "modules are gone; remove it",
 	"opt-usrlocal-overlays": `now it is "opt-usrlocal": state-overlay`,
 	"jigdo":                 `now it is "rojig"`,
 	"ex-jigdo-spec":         `now it is "rojig"`,

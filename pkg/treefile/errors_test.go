@@ -23,7 +23,7 @@ func TestErrors(t *testing.T) {
 			{"disk: {siz: 10GiB}", `t.yaml:1: unknown key "disk.siz": did you mean "size"?`},
 			{"disk: {flavour: x}", `t.yaml:1: unknown key "disk.flavour": want firmware, kargs, rootfs, size or stateroot`},
 			{"repo-packages: [{repo: a, package: [b]}]", `t.yaml:1: unknown key "repo-packages[0].package": did you mean "packages"?`},
-			{"modules: {enable: [x]}", `t.yaml:1: unknown key "modules": modules are gone; remove it`},
+			{"modules: {enabled: [x]}", `t.yaml:1: unknown key "modules.enabled": did you mean "enable"?`},
 			{"opt-usrlocal-overlays: true", `t.yaml:1: unknown key "opt-usrlocal-overlays": now it is "opt-usrlocal": state-overlay`},
 			{"comment: hello", `t.yaml:1: unknown key "comment": a comment in YAML starts with #`},
 			{"<<: {ref: a}", `t.yaml:1: unknown key "<<": merge keys are not supported; use include`},
@@ -37,6 +37,9 @@ func TestErrors(t *testing.T) {
 			{"[a]: x", `t.yaml:1: a key is a string, have a list`},
 		},
 		"types": {
+			{"modules: [nodejs]", `t.yaml:1: modules: want a mapping with enable or install, have a list`},
+			{"modules: {enable: [\"nodejs:18/minimal\"]}", `t.yaml:1: modules.enable[0]: "nodejs:18/minimal" has a profile: modules.install takes one`},
+			{"modules:\n  install: [\"nodejs:\"]", `t.yaml:2: modules.install[0]: "nodejs:" is no module: want NAME:STREAM`},
 			{"\n\n\n\n\n\nunits: 5", `t.yaml:7: units: want a list of strings, have a number`},
 			{"units: sshd.service", `t.yaml:1: units: want a list of strings, have a string`},
 			{"packages: [2048]", `t.yaml:1: packages[0]: want a string, have a number: write "2048"`},

@@ -6,7 +6,7 @@ import "slices"
 func Rules() map[string][]string {
 	out := map[string][]string{}
 	for name, k := range keys {
-		letter := map[rule]string{firstWins: "F", prepend: "P", union: "S", byName: "M", lost: "L"}[k.rule]
+		letter := map[rule]string{firstWins: "F", prepend: "P", union: "S", byName: "M", joined: "J", lost: "L"}[k.rule]
 		out[letter] = append(out[letter], name)
 	}
 	for _, l := range out {

@@ -10,6 +10,7 @@ const (
 	prepend               // []item: the second list, then the first
 	union                 // []item: a set, in byte order
 	byName                // map[string]item: both, where the first value of an entry stands
+	joined                // map[string]item of []string: each list as with prepend
 	lost                  // the second value is dropped
 )
 
@@ -47,6 +48,7 @@ var keys = map[string]key{
 	"packages":         {read: readPackages, rule: union},
 	"repo-packages":    {read: listOf("a list of mappings with repo and packages", readRepoPackages), rule: prepend},
 	"exclude-packages": {read: stringList(check(wrongExclude)), rule: prepend},
+	"modules":          {read: fields(moduleFields), rule: joined},
 	"recommends":       {read: readBool, def: true},
 	"documentation":    {read: readBool, def: true},
 	"install-langs":    {read: stringList(check(blanks)), rule: prepend},

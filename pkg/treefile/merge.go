@@ -50,6 +50,9 @@ func (l layer) merge(included layer) {
 		case rule == union:
 			have.value = slices.Concat(have.value.([]item), e.value.([]item))
 			l[name] = have
+		case rule == joined:
+			have.value = joinLists(e.value.(map[string]item), have.value.(map[string]item))
+			l[name] = have
 		case rule == byName:
 			m := maps.Clone(e.value.(map[string]item))
 			maps.Copy(m, have.value.(map[string]item))

@@ -29,6 +29,7 @@ container-cmd: [from, a]
 add-commit-metadata: {who: a, both: a}
 check-passwd: {type: none}
 platform-module: lost
+modules: {enable: ["a:1"], install: [x]}
 repo-packages:
   - {repo: a, packages: [shared, own]}
   - {repo: a2, packages: [shared other]}
@@ -44,6 +45,7 @@ container-cmd: [from, b]
 add-commit-metadata: {both: b, b: true}
 check-passwd: {type: data, entries: {root: 0}}
 ignore-removed-users: [x, w]
+modules: {enable: ["b:2"]}
 images: [vdi, raw]
 -- c.yaml --
 ref: c
@@ -69,6 +71,7 @@ func TestMerge(t *testing.T) {
 		"union of includes":    {tf.IgnoreRemovedUsers, []string{"w", "x", "y"}},
 		"by name":              {tf.AddCommitMetadata, map[string]any{"who": "top", "top": int64(1), "both": "a", "b": true}},
 		"lost":                 {tf.PlatformModule, ""},
+		"modules":              {tf.Modules, treefile.Modules{Enable: []string{"b:2", "a:1"}, Install: []string{"x"}}},
 		"repo-packages": {tf.RepoPackages, []treefile.RepoPackages{
 			{Repo: "a2", Packages: []string{"other"}}, {Repo: "top", Packages: []string{"shared", "own"}}}},
 		"disk":   {tf.Disk, treefile.Disk{Size: 2 << 30, RootFS: "ext4", KernelArgs: []string{"quiet"}, Stateroot: "a"}},
@@ -81,7 +84,7 @@ func TestMerge(t *testing.T) {
 }
 
 // The rule for each key is the column of rpm-ostree's reference: F first, P prepend, S
-// union, M by name, L lost.
+// union, M by name, J lists by name, L lost.
 func TestMergeRules(t *testing.T) {
 	want := map[string]string{
 		"F": `edition ref basearch releasever rojig automatic-version-prefix automatic-version-suffix mutate-os-release gpg-key
@@ -94,6 +97,7 @@ func TestMergeRules(t *testing.T) {
 			remove-from-packages postprocess ostree-layers ostree-override-layers cliwrap-binaries etc-group-members`,
 		"S": `packages ignore-removed-users ignore-removed-groups`,
 		"M": `repovars metadata add-commit-metadata disk deltas initramfs custom`,
+		"J": `modules`,
 		"L": `platform-module`,
 	}
 	if got := treefile.Rules(); !reflect.DeepEqual(got, sortedWords(want)) {

@@ -36,6 +36,7 @@ type Treefile struct {
 	Packages        []string // names, globs, capabilities, relations "foo >= 1", paths; sorted
 	RepoPackages    []RepoPackages
 	ExcludePackages []string
+	Modules         Modules
 	Recommends      bool // install what chosen packages recommend
 	Documentation   bool // unpack files that are marked as documentation
 	InstallLangs    []string
@@ -139,6 +140,8 @@ func (t *Treefile) buildPackages(m layer) {
 	t.Repos, t.LockfileRepos = list[string](m, "repos"), list[string](m, "lockfile-repos")
 	t.Packages, t.RepoPackages = list[string](m, "packages"), list[RepoPackages](m, "repo-packages")
 	t.ExcludePackages, t.InstallLangs = list[string](m, "exclude-packages"), list[string](m, "install-langs")
+	modules := table[[]string](m, "modules")
+	t.Modules = Modules{Enable: modules["enable"], Install: modules["install"]}
 	t.Recommends, t.Documentation = get[bool](m, "recommends"), get[bool](m, "documentation")
 	t.PlatformModule = get[string](m, "platform-module")
 	t.RPMDB, t.RPMDBNormalize = get[string](m, "rpmdb"), get[bool](m, "rpmdb-normalize")

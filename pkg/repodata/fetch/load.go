@@ -49,7 +49,7 @@ func (c *Client) load(ctx context.Context, cfg repodata.RepoConfig) (*repodata.R
 	if repo.Packed, err = c.packed(ctx, rem, primary); err != nil {
 		return nil, err
 	}
-	return repo, c.loadModules(ctx, rem, repo)
+	return repo, nil
 }
 
 // packed is the packages of primary metadata: as they were kept in packed form, or
