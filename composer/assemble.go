@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/treewright/treewright/pkg/filetree"
+	"github.com/treewright/treewright/pkg/ostree/repo"
 	"github.com/treewright/treewright/pkg/rootfs"
 	"github.com/treewright/treewright/pkg/rootfs/sandbox"
 	"github.com/treewright/treewright/pkg/rpm/rpmdb"
@@ -18,9 +19,8 @@ import (
 // unsupported are the keys of treefiles that a compose does not act on yet, and whose
 // absence would change the tree.
 var unsupported = map[string]bool{
-	"lockfile-repos": true, "install-langs": true, "readonly-executables": true, "ostree-layers": true,
-	"ostree-override-layers": true, "ima": true, "gpg-key": true, "container-cmd": true, "cliwrap": true,
-	"cliwrap-binaries": true, "finalize.d": true,
+	"lockfile-repos": true, "install-langs": true, "ima": true, "gpg-key": true, "cliwrap": true, "cliwrap-binaries": true,
+	"finalize.d": true,
 }
 
 // checkSupported refuses what would silently be left out.
@@ -34,7 +34,7 @@ func checkSupported(t *treefile.Treefile) error {
 }
 
 // assemble puts the packages together into the tree.
-func (o *ComposeOptions) assemble(ctx context.Context, r *resolution, in *imported, version string) (*rootfs.Result, error) {
+func (o *ComposeOptions) assemble(ctx context.Context, target *repo.Repo, prev *previous, r *resolution, in *imported, version string) (*rootfs.Result, error) {
 	t := r.treefile
 	packages := make([]rootfs.Package, len(in.records))
 	for i, rec := range in.records {
@@ -50,6 +50,10 @@ func (o *ComposeOptions) assemble(ctx context.Context, r *resolution, in *import
 		}
 	}
 	flat, err := t.JSON()
+	if err != nil {
+		return nil, err
+	}
+	accounts, err := accountRules(ctx, target, prev, t)
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +74,12 @@ func (o *ComposeOptions) assemble(ctx context.Context, r *resolution, in *import
 		InitramfsArgs: t.InitramfsArgs, EtcGroupMembers: t.EtcGroupMembers, RemoveFromPackages: map[string][]string{},
 		RebuildPolicy: t.Selinux && !o.SkipScripts,
 		Database:      database, WorkDir: tmp, Output: log, Time: o.treeTime(r),
+		Accounts: accounts, ReadonlyExecutables: t.ReadonlyExecutables,
 		Step: func(name string) { o.Progress.Step(name, 0, 0) },
+		Warn: func(text string) { o.Log.WithField("stage", "assemble").Warn(text) },
+	}
+	if opts.Layers, err = layers(ctx, target, t); err != nil {
+		return nil, err
 	}
 	for _, p := range t.RemoveFromPackages {
 		opts.RemoveFromPackages[p.Package] = append(opts.RemoveFromPackages[p.Package], p.Patterns...)

@@ -22,6 +22,7 @@ const (
 	keyInputHash     = "rpmostree.inputhash"
 	keyRepos         = "rpmostree.rpmmd-repos"
 	keyInitramfsArgs = "rpmostree.initramfs-args"
+	keyContainerCmd  = "ostree.container-cmd"
 )
 
 // commit writes the tree and its commit into the published repository and moves the
@@ -56,6 +57,15 @@ func (o *ComposeOptions) commit(ctx context.Context, target *repo.Repo, prev *pr
 	c := &ostree.Commit{Metadata: metadata, Parent: parent, Timestamp: uint64(o.Time.Unix()), Root: root, RootMeta: meta}
 	if report.Commit, err = txn.WriteCommit(c); err != nil {
 		return err
+	}
+	if r.treefile.RepoMetadata == "detached" {
+		detached, err := ostree.Metadata{{Key: keyRepos, Value: repoTimes(r.repos)}}.Encode()
+		if err == nil {
+			err = txn.WriteDetached(report.Commit, detached)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	report.ContentChecksum = c.ContentChecksum()
 	report.Timestamp = o.Time.Format(time.RFC3339)
@@ -140,11 +150,14 @@ func (o *ComposeOptions) metadata(r *resolution, kernel string, report *ComposeR
 	}
 	values[keyInputHash] = text(report.InputHash)
 	values[pkglistKey] = packageList(r.packages)
-	if _, given := values[keyRepos]; !given {
+	if _, given := values[keyRepos]; !given && r.treefile.RepoMetadata == "inline" {
 		values[keyRepos] = repoTimes(r.repos)
 	}
 	if args := r.treefile.InitramfsArgs; len(args) > 0 {
 		values[keyInitramfsArgs] = stringList(args)
+	}
+	if cmd := r.treefile.ContainerCmd; len(cmd) > 0 {
+		values[keyContainerCmd] = stringList(cmd)
 	}
 	if kernel != "" {
 		values[ostree.KeyLinux] = text(kernel)

@@ -121,7 +121,7 @@ func (o *ComposeOptions) compose(ctx context.Context, target *repo.Repo) (*Compo
 	for _, p := range res.packages {
 		report.Packages = append(report.Packages, ResolvedPackage{p.NEVRA, p.Repo.ID, p.Size})
 	}
-	if report.InputHash, err = inputHash(res, o); err != nil {
+	if report.InputHash, err = inputHash(target, res, o); err != nil {
 		return nil, err
 	}
 	if prev != nil && !o.Force && prev.commit.Text(keyInputHash) == report.InputHash {
@@ -134,7 +134,7 @@ func (o *ComposeOptions) compose(ctx context.Context, target *repo.Repo) (*Compo
 		return nil, err
 	}
 	var tree *rootfs.Result
-	if err := s.run("assemble", func() (err error) { tree, err = o.assemble(ctx, res, in, report.Version); return err }); err != nil {
+	if err := s.run("assemble", func() (err error) { tree, err = o.assemble(ctx, target, prev, res, in, report.Version); return err }); err != nil {
 		return nil, err
 	}
 	err = s.run("commit", func() error { return o.commit(ctx, target, prev, res, in, tree.Root, tree.Kernel, report) })
@@ -194,9 +194,12 @@ func (o *ComposeOptions) version(t *treefile.Treefile, prev *previous) string {
 
 // inputHash names all that the tree is made of: the treefile with the files that it
 // names, and the packages.
-func inputHash(r *resolution, o *ComposeOptions) (string, error) {
+func inputHash(target *repo.Repo, r *resolution, o *ComposeOptions) (string, error) {
 	h := sha256.New()
 	if err := r.treefile.HashInputs(h); err != nil {
+		return "", err
+	}
+	if err := hashLayers(h, target, r.treefile); err != nil {
 		return "", err
 	}
 	fmt.Fprintf(h, "scripts %v\n", !o.SkipScripts)

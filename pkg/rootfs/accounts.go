@@ -1,6 +1,7 @@
 package rootfs
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -21,7 +22,7 @@ type account struct {
 // shadow files.
 func (a *assembly) accounts() error {
 	a.db = &accountDB{}
-	if err := a.db.load(a.read); err != nil {
+	if err := errors.Join(a.db.load(a.read), a.db.seed(a.o.Accounts)); err != nil {
 		return err
 	}
 	if err := a.sysusers(a.db); err != nil {
@@ -29,6 +30,12 @@ func (a *assembly) accounts() error {
 	}
 	return a.db.store(a)
 }
+
+// The files of accounts, before /etc becomes /usr/etc.
+const (
+	passwdFile = "etc/passwd"
+	groupFile  = "etc/group"
+)
 
 // accountDB is the accounts of the tree.
 type accountDB struct {
@@ -52,7 +59,7 @@ func (db *accountDB) load(read func(string) ([]byte, error)) error {
 		name   string
 		fields int
 		list   *[]*account
-	}{{"etc/passwd", 7, &db.users}, {"etc/group", 4, &db.groups}} {
+	}{{passwdFile, 7, &db.users}, {groupFile, 4, &db.groups}} {
 		b, err := read(file.name)
 		if err != nil {
 			return err
@@ -79,7 +86,9 @@ func (db *accountDB) load(read func(string) ([]byte, error)) error {
 			} else if f[3] != "" {
 				acc.members = strings.Split(f[3], ",")
 			}
-			*file.list = append(*file.list, acc)
+			if find(*file.list, acc.name) == nil { // the first one counts
+				*file.list = append(*file.list, acc)
+			}
 		}
 	}
 	for _, root := range []struct {
@@ -296,10 +305,10 @@ func (db *accountDB) store(a *assembly) error {
 		fmt.Fprintf(&group, "%s:x:%d:%s\n", g.name, g.id, strings.Join(g.members, ","))
 		groups = append(groups, g.name+":*::"+strings.Join(g.members, ","))
 	}
-	if err := a.put("etc/passwd", passwd.String(), 0o644); err != nil {
+	if err := a.put(passwdFile, passwd.String(), 0o644); err != nil {
 		return err
 	}
-	if err := a.put("etc/group", group.String(), 0o644); err != nil {
+	if err := a.put(groupFile, group.String(), 0o644); err != nil {
 		return err
 	}
 	for name, lines := range map[string][]string{"etc/shadow": users, "etc/gshadow": groups} {

@@ -52,6 +52,9 @@ func (a *assembly) layout() error {
 	default:
 		put("opt", filetree.NewSymlink("usr/lib/opt"))
 		put("usr/local", orDir(usr.Child("local")))
+		for _, unit := range stateOverlays {
+			put(unitDir+"/local-fs.target.requires/"+unit, filetree.NewSymlink("../"+unit))
+		}
 	}
 	if etc := old.Child("etc"); etc != nil {
 		for _, name := range []string{"passwd-", "group-", "shadow-", "gshadow-", "subuid-", "subgid-", ".pwd.lock", "resolv.conf"} {
@@ -61,6 +64,9 @@ func (a *assembly) layout() error {
 	}
 	return errors.Join(errs...)
 }
+
+// stateOverlays are ostree's units that let /opt and /usr/local be written to.
+var stateOverlays = []string{"ostree-state-overlay@usr-lib-opt.service", "ostree-state-overlay@usr-local.service"}
 
 func orDir(n *filetree.Node) *filetree.Node {
 	if n == nil || n.Kind != filetree.Dir {
@@ -80,10 +86,18 @@ func (a *assembly) integration() error {
 	if a.root.Lookup("usr/etc/selinux") != nil {
 		lines = append(lines, "L /var/lib/selinux - - - - ../../etc/selinux")
 	}
+	if a.o.OptUsrLocal == "state-overlay" {
+		lines = append(lines, "L /var/usrlocal - - - - ../usr/local", "L /var/opt - - - - ../usr/lib/opt")
+		return a.integrate(lines)
+	}
 	lines = append(lines, "d /var/opt 0755 root root -", "d /var/usrlocal 0755 root root -")
 	for _, d := range []string{"bin", "etc", "games", "include", "lib", "sbin", "share", "src"} {
 		lines = append(lines, "d /var/usrlocal/"+d+" 0755 root root -")
 	}
+	return a.integrate(lines)
+}
+
+func (a *assembly) integrate(lines []string) error {
 	if err := a.put("usr/lib/tmpfiles.d/rpm-ostree-0-integration.conf", strings.Join(lines, "\n")+"\n", 0o644); err != nil {
 		return err
 	}

@@ -59,9 +59,11 @@ type Script struct {
 
 // Options is what the treefile and the caller ask for.
 type Options struct {
-	Documentation      bool
-	RemoveFromPackages map[string][]string // package -> patterns
-	OptUsrLocal        string              // "var", "root" or "state-overlay"
+	Documentation       bool
+	RemoveFromPackages  map[string][]string // package -> patterns
+	OptUsrLocal         string              // "var", "root" or "state-overlay"
+	ReadonlyExecutables bool                // programs lose their write bits
+	Layers              []Layer
 
 	Units           []string
 	DefaultTarget   string
@@ -79,6 +81,7 @@ type Options struct {
 	InitramfsArgs   []string // of dracut; none: --no-hostonly
 	EtcGroupMembers []string
 	RebuildPolicy   bool // an SELinux policy is built from its modules, behind the scripts
+	Accounts        AccountRules
 
 	// Database is the files of the RPM database, by name.
 	Database map[string]*filetree.Node
@@ -89,6 +92,7 @@ type Options struct {
 	Output  io.Writer // gets what they print; nil: nobody
 	Time    int64     // SOURCE_DATE_EPOCH of scripts, seconds since 1970 UTC
 	Step    func(name string)
+	Warn    func(text string) // what the user may want to change
 }
 
 // Result is the tree.
@@ -120,6 +124,9 @@ func Assemble(ctx context.Context, packages []Package, o Options) (r *Result, er
 	if a.o.Step == nil {
 		a.o.Step = func(string) {}
 	}
+	if a.o.Warn == nil {
+		a.o.Warn = func(string) {}
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, removeDirs(ctx, a.dirs))
@@ -127,6 +134,7 @@ func Assemble(ctx context.Context, packages []Package, o Options) (r *Result, er
 	}()
 	for _, step := range []func() error{
 		func() error { return a.unpack(packages) },
+		a.layers,
 		a.accounts,
 		func() error { return a.scriptlets(packages) },
 		a.tmpfiles,
@@ -144,6 +152,7 @@ func Assemble(ctx context.Context, packages []Package, o Options) (r *Result, er
 		a.integration,
 		a.selinux,
 		a.check,
+		a.checkAccounts,
 	} {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)

@@ -65,7 +65,7 @@ func (a *assembly) unpackOne(index int, p Package) error {
 			}
 			continue
 		}
-		n, err := node(f)
+		n, err := node(f, a.o.ReadonlyExecutables)
 		if err != nil {
 			return err
 		}
@@ -83,7 +83,7 @@ func (a *assembly) unpackOne(index int, p Package) error {
 }
 
 // node is a package's file as a node without owner; nil for devices and the like.
-func node(f rpm.File) (*filetree.Node, error) {
+func node(f rpm.File, readonly bool) (*filetree.Node, error) {
 	n := &filetree.Node{Kind: f.Kind, Mode: f.Mode, Target: f.Target, Size: f.Size, Digest: f.Digest}
 	switch f.Kind {
 	case filetree.Dir:
@@ -91,6 +91,9 @@ func node(f rpm.File) (*filetree.Node, error) {
 	case filetree.Symlink:
 		n.Mode = 0o777
 	case filetree.File:
+		if readonly && n.Mode&0o111 != 0 {
+			n.Mode &^= 0o222
+		}
 	default:
 		return nil, nil
 	}
