@@ -168,7 +168,7 @@ func (o commitOptions) sync(e *env, r *repo.Repo) error {
 
 // parseBool reads a boolean as ostree's own options have it.
 func parseBool(s string) (bool, error) {
-	switch s {
+	switch strings.ToLower(s) {
 	case "1", "true", "yes":
 		return true, nil
 	case "0", "false", "no", "none":

@@ -14,6 +14,7 @@ func sentence(err error) string {
 		refSentence,
 		objectSentence,
 		commitSentence,
+		checkoutSentence,
 	} {
 		if s := words(err); s != "" {
 			return s

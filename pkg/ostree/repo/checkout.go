@@ -3,14 +3,11 @@ package repo
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
 
-	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
 	"github.com/treewright/treewright/pkg/ostree"
@@ -19,20 +16,68 @@ import (
 // CheckoutOptions tells how a tree is written to disk.
 type CheckoutOptions struct {
 	// UserMode leaves owners and attributes out and clears setuid and setgid, so that
-	// a plain user can do it.
+	// a plain user can do it. Checkouts of bare-user-only repositories always do.
 	UserMode bool
-	// Subpath is the folder of the tree to write; empty: the root. Of a file, dest
-	// becomes a folder with that file.
+	// Subpath is what of the tree is written; empty: all. Of a file, dest is the
+	// folder that gets it, which may be there already.
 	Subpath string
 	// Copy makes copies where hard links would do, so that files can be written to.
-	Copy    bool
-	Workers int // files written at once; 0: one a core
+	// Folders keep the time at which they were made.
+	Copy bool
+	// RequireLinks fails where a file would have to be copied, but for empty files,
+	// those that their owner may not read, and links.
+	RequireLinks bool
+	// Overwrite tells what may be at dest, and what becomes of it.
+	Overwrite Overwrite
+	// Whiteouts takes files .wh.NAME as orders to delete NAME, and .wh..wh..opq as one
+	// to delete what was in its folder before.
+	Whiteouts bool
+	// Devices makes files .ostree-wh.NAME the character device 0:0 called NAME, which
+	// is overlayfs's word for a deleted file.
+	Devices bool
+	// PlainDirs gives folders no mode bits outside 0775. Checkouts of bare-user-only
+	// repositories always do.
+	PlainDirs bool
+	// Cache keeps what a checkout in user mode has unpacked from an archive, in the
+	// repository, and makes hard links to it, unless core.enable-uncompressed-cache
+	// is false.
+	Cache bool
+	// Skip is asked about each path below dest, from "/" on, a folder's with a slash
+	// at its end; true leaves it out. nil leaves nothing out. Of a file that is the
+	// Subpath it is not asked.
+	Skip func(path string) bool
+	// Label is what SELinux calls a file: its path has a leading slash, its mode the
+	// bits of the type. When ok it takes the place of the commit's label. nil keeps
+	// those. LabelPrefix stands before the paths. Hard links keep the labels of
+	// objects, so Copy must be set, too.
+	Label       func(path string, mode uint32) (label string, ok bool, err error)
+	LabelPrefix string
+	Workers     int // files written at once; 0: one a core
 }
 
-// Checkout writes the tree of a commit into the new folder dest. Files are hard
-// links to the objects where the repository's mode allows it: such files must not be
-// written to. On error dest does not exist.
-func (r *Repo) Checkout(ctx context.Context, c ostree.Checksum, dest string, o CheckoutOptions) (err error) {
+// Overwrite is what a checkout does with what is at its destination.
+type Overwrite uint8
+
+// The ways to write into a folder. In all but the first one folders that are there
+// keep their owner, mode and attributes; a link to a folder in the destination is
+// followed, but not out of it.
+const (
+	OverwriteNothing   Overwrite = iota // the destination must not be there
+	OverwriteFiles                      // files take the place of others
+	OverwriteAdd                        // what is there stays
+	OverwriteIdentical                  // what is there must be the same, or the checkout fails
+)
+
+// Checkout writes the tree of a commit into the folder dest. Files are hard links to
+// the objects where the repository's mode allows it: such files must not be written to.
+//
+// A dest that is not there yet appears whole or not at all. In one that is there files
+// do; on error it has what was written before.
+//
+// A path that is not in the tree is a [*TreePathError], a file that cannot be put in
+// its place a [*CheckoutError], a mode that does not allow required links a
+// [*LinkModeError].
+func (r *Repo) Checkout(ctx context.Context, c ostree.Checksum, dest string, o CheckoutOptions) error {
 	commit, err := r.ReadCommit(c)
 	if err != nil {
 		return err
@@ -41,22 +86,77 @@ func (r *Repo) Checkout(ctx context.Context, c ostree.Checksum, dest string, o C
 	if err != nil {
 		return err
 	}
-	if _, err := os.Lstat(dest); err == nil {
-		return &fs.PathError{Op: "checkout", Path: dest, Err: fs.ErrExist}
+	if o.Workers <= 0 {
+		o.Workers = runtime.GOMAXPROCS(0)
 	}
-	tmp, err := os.MkdirTemp(filepath.Dir(filepath.Clean(dest)), ".checkout-*")
+	o.UserMode = o.UserMode || r.mode == ostree.ModeBareUserOnly
+	o.PlainDirs = o.PlainDirs || r.mode == ostree.ModeBareUserOnly
+	if dest == "" {
+		return &fs.PathError{Op: "mkdirat", Path: dest, Err: unix.ENOENT}
+	}
+	if _, err := os.Lstat(dest); err == nil {
+		return r.checkoutInto(ctx, top, dest, o)
+	}
+	err = r.checkoutNew(ctx, top, dest, o)
+	if errors.Is(err, errAppeared) && o.Overwrite != OverwriteNothing {
+		return r.checkoutInto(ctx, top, dest, o) // somebody else made it meanwhile
+	}
+	return err
+}
+
+// checkoutInto writes into a folder that is there.
+func (r *Repo) checkoutInto(ctx context.Context, top place, dest string, o CheckoutOptions) error {
+	if o.Overwrite == OverwriteNothing && !top.isFile {
+		return &fs.PathError{Op: "mkdirat", Path: dest, Err: unix.EEXIST}
+	}
+	c, err := newCheckout(r, o)
 	if err != nil {
 		return err
+	}
+	defer c.close()
+	return c.run(ctx, top, dest)
+}
+
+// errAppeared tells that there is something at a new destination after all.
+var errAppeared = errors.New("destination appeared meanwhile")
+
+// checkoutNew writes a folder beside dest and renames it.
+func (r *Repo) checkoutNew(ctx context.Context, top place, dest string, o CheckoutOptions) (err error) {
+	c, err := newCheckout(r, o)
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	tmp, err := os.MkdirTemp(filepath.Dir(filepath.Clean(dest)), ".checkout-*")
+	if err != nil {
+		return &fs.PathError{Op: "mkdirat", Path: dest, Err: errnoOf(err)}
 	}
 	defer func() {
 		if err != nil {
 			removeAll(tmp)
 		}
 	}()
-	if err := newCheckout(ctx, r, o).run(top, tmp); err != nil {
+	c.private = true
+	if err := c.run(ctx, top, tmp); err != nil {
 		return err
 	}
-	return renameNew(tmp, dest)
+	if _, err := os.Lstat(tmp); errors.Is(err, fs.ErrNotExist) {
+		return nil // the root was left out
+	}
+	if err := renameNew(tmp, dest); errors.Is(err, fs.ErrExist) {
+		return errors.Join(errAppeared, err)
+	} else {
+		return err
+	}
+}
+
+// errnoOf is the number of the system's error, or err when it has none.
+func errnoOf(err error) error {
+	var n unix.Errno
+	if errors.As(err, &n) {
+		return n
+	}
+	return err
 }
 
 // renameNew renames a folder to a name that nothing has.
@@ -80,196 +180,4 @@ func removeAll(dir string) {
 		return nil
 	})
 	os.RemoveAll(dir)
-}
-
-// madeDir is a folder that gets its mode when all that is in it is written.
-type madeDir struct {
-	path string
-	meta ostree.Checksum
-}
-
-type checkout struct {
-	ctx    context.Context
-	r      *Repo
-	o      CheckoutOptions
-	group  *errgroup.Group
-	budget budget
-	dirs   []madeDir // a folder before those in it
-	metas  map[ostree.Checksum]*ostree.DirMeta
-	pools  writerPools
-}
-
-func newCheckout(ctx context.Context, r *Repo, o CheckoutOptions) *checkout {
-	if o.Workers <= 0 {
-		o.Workers = runtime.GOMAXPROCS(0)
-	}
-	c := &checkout{r: r, o: o, metas: map[ostree.Checksum]*ostree.DirMeta{}}
-	c.group, c.ctx = errgroup.WithContext(ctx)
-	c.group.SetLimit(o.Workers)
-	return c
-}
-
-// run writes files in parallel with the folders, and then the modes of folders, from
-// the bottom up.
-func (c *checkout) run(top place, dest string) error {
-	if top.isFile {
-		if err := c.file(top.file, filepath.Join(dest, top.name)); err != nil {
-			return err
-		}
-		return os.Chmod(dest, 0o755)
-	}
-	err := c.dir(top.tree, top.meta, dest, 0)
-	if failed := c.group.Wait(); failed != nil {
-		err = failed // what stopped the walk, if anything did
-	}
-	if err != nil {
-		return err
-	}
-	for i := len(c.dirs) - 1; i >= 0; i-- {
-		if err := c.dirMeta(c.dirs[i]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// dir fills the existing folder path.
-func (c *checkout) dir(tree, meta ostree.Checksum, path string, depth int) error {
-	if c.ctx.Err() != nil {
-		return context.Cause(c.ctx)
-	}
-	c.dirs = append(c.dirs, madeDir{path, meta})
-	dt, err := c.r.readDirTree(tree)
-	if err != nil {
-		return err
-	}
-	if err := c.budget.take(depth, dt); err != nil {
-		return err
-	}
-	for _, f := range dt.Files {
-		c.group.Go(func() error {
-			if c.ctx.Err() != nil {
-				return context.Cause(c.ctx)
-			}
-			return c.file(f.Checksum, filepath.Join(path, f.Name))
-		})
-	}
-	for _, d := range dt.Dirs {
-		sub := filepath.Join(path, d.Name)
-		if err := os.Mkdir(sub, 0o700); err != nil {
-			return err
-		}
-		if err := c.dir(d.Tree, d.Meta, sub, depth+1); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// dirMeta gives a folder its mode, and owner and attributes unless in user mode.
-func (c *checkout) dirMeta(d madeDir) error {
-	m, ok := c.metas[d.meta]
-	if !ok {
-		var err error
-		if m, err = c.r.readDirMeta(d.meta); err != nil {
-			return err
-		}
-		c.metas[d.meta] = m
-	}
-	if !c.o.UserMode {
-		if err := errors.Join(os.Lchown(d.path, int(m.UID), int(m.GID)), writeXattrs(d.path, m.Xattrs)); err != nil {
-			return err
-		}
-	}
-	return errors.Join(chmod(d.path, m.Mode), unix.Utimes(d.path, epoch))
-}
-
-func chmod(path string, mode uint32) error {
-	if err := unix.Chmod(path, mode); err != nil {
-		return &fs.PathError{Op: "chmod", Path: path, Err: err}
-	}
-	return nil
-}
-
-// linkable tells whether an object can be hard-linked into this checkout. Empty files
-// are never: they are many, and a file system bounds the links to one.
-func (c *checkout) linkable(h *ostree.File) bool {
-	if c.o.Copy || h.Size == 0 && !h.IsLink() {
-		return false
-	}
-	switch c.r.mode {
-	case ostree.ModeBare:
-		return !c.o.UserMode
-	case ostree.ModeBareUser:
-		return c.o.UserMode && !h.IsLink() // setuid is not in the file's own mode
-	case ostree.ModeBareUserOnly:
-		return true
-	}
-	return false
-}
-
-func (c *checkout) file(sum ostree.Checksum, path string) error {
-	if c.r.mode != ostree.ModeArchive {
-		h, err := c.r.StatFile(sum)
-		if err != nil {
-			return err
-		}
-		if c.linkable(h) {
-			err := os.Link(c.r.objectPath(ostree.TypeFile, sum), path)
-			if err == nil || !cannotLink(err) {
-				return err
-			}
-		}
-	}
-	h, rc, err := c.r.OpenFile(sum)
-	if err != nil {
-		return err
-	}
-	defer rc.Close()
-	if h.IsLink() {
-		return c.symlink(h, path)
-	}
-	if err := c.copy(h, rc, path); err != nil {
-		return objectError(ostree.TypeFile, sum, err)
-	}
-	return nil
-}
-
-// cannotLink tells whether a copy helps where a hard link failed: on another file
-// system, with too many links, or with the object of another user.
-func cannotLink(err error) bool {
-	return errors.Is(err, unix.EXDEV) || errors.Is(err, unix.EMLINK) || errors.Is(err, unix.EPERM)
-}
-
-func (c *checkout) symlink(h *ostree.File, path string) error {
-	if err := os.Symlink(h.Target, path); err != nil || !c.owned() {
-		return err
-	}
-	return errors.Join(os.Lchown(path, int(h.UID), int(h.GID)), writeXattrs(path, h.Xattrs))
-}
-
-// owned tells whether files get the owner and the attributes of the commit. A
-// bare-user-only repository has none.
-func (c *checkout) owned() bool { return !c.o.UserMode && c.r.mode != ostree.ModeBareUserOnly }
-
-func (c *checkout) copy(h *ostree.File, r io.Reader, path string) (err error) {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	if err := c.pools.copyExactly(f, r, h.Size); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	mode := h.Mode & 0o7777
-	if c.o.UserMode {
-		mode &^= 0o6000
-	}
-	if c.owned() {
-		if err := errors.Join(f.Chown(int(h.UID), int(h.GID)), writeXattrs(path, h.Xattrs)); err != nil {
-			return err
-		}
-	}
-	fd := int(f.Fd())
-	return errors.Join(unix.Fchmod(fd, mode), unix.Futimes(fd, epoch))
 }

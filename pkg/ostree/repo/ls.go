@@ -2,9 +2,11 @@ package repo
 
 import (
 	"context"
-	"fmt"
 	"path"
+	"runtime"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/treewright/treewright/pkg/filetree"
 	"github.com/treewright/treewright/pkg/ostree"
@@ -13,7 +15,7 @@ import (
 // LsEntry is a file, link or folder of a commit.
 type LsEntry struct {
 	Path     string          // with a leading slash
-	Node     *filetree.Node  // without children and content
+	Node     *filetree.Node  // without children and content; nil when only names are asked for
 	Checksum ostree.Checksum // of the file object, or of the dirtree
 	Meta     ostree.Checksum // of a folder's dirmeta
 }
@@ -22,13 +24,15 @@ type LsEntry struct {
 type LsOptions struct {
 	Path      string // in the tree; empty: its root
 	Recursive bool   // also what is in folders of the folder
-	DirOnly   bool   // of a folder only itself
+	DirOnly   bool   // of a folder only itself, unless Recursive
+	NamesOnly bool   // file objects are not looked at
 }
 
 // Ls calls fn with the file at a path of a commit, or with the folder and what is in
-// it, in ostree's order: files and links before folders, by name.
+// it, in ostree's order: files and links before folders, by name. Objects are read
+// ahead, by several goroutines.
 //
-// The error wraps [ostree.ErrNotFound] when there is nothing at the path.
+// A path that is not there is a [*TreePathError].
 func (r *Repo) Ls(ctx context.Context, commit ostree.Checksum, o LsOptions, fn func(LsEntry) error) error {
 	c, err := r.ReadCommit(commit)
 	if err != nil {
@@ -38,42 +42,121 @@ func (r *Repo) Ls(ctx context.Context, commit ostree.Checksum, o LsOptions, fn f
 	if err != nil {
 		return err
 	}
-	l := &lister{ctx: ctx, r: r, o: o, fn: fn}
-	at := "/" + strings.Join(splitPath(o.Path), "/")
-	if top.isFile {
-		return l.file(at, top.file)
-	}
-	return l.dir(at, top.tree, top.meta, 0)
+	group, ctx := errgroup.WithContext(ctx)
+	l := &lister{ctx: ctx, r: r, o: o, metas: map[ostree.Checksum]*ostree.DirMeta{}, out: make(chan *lsBatch, 4*runtime.GOMAXPROCS(0)), cur: newLsBatch()}
+	l.read.SetLimit(runtime.GOMAXPROCS(0))
+	group.Go(func() error {
+		defer close(l.out)
+		err := l.list(top)
+		if flushed := l.flush(); err == nil {
+			err = flushed
+		}
+		l.read.Wait()
+		return err
+	})
+	group.Go(func() error { return l.deliver(fn) })
+	return group.Wait()
 }
 
+// lsBatch is a part of a list, in its order. Its files are looked at behind the walk.
+type lsBatch struct {
+	entries []LsEntry
+	files   []int // entries without a node
+	done    chan struct{}
+	err     error
+}
+
+const lsBatchSize = 128
+
+func newLsBatch() *lsBatch { return &lsBatch{done: make(chan struct{})} }
+
+// lister walks folders and hands out batches.
 type lister struct {
 	ctx    context.Context
 	r      *Repo
 	o      LsOptions
-	fn     func(LsEntry) error
 	budget budget
+	metas  map[ostree.Checksum]*ostree.DirMeta
+	out    chan *lsBatch // in order
+	cur    *lsBatch
+	read   errgroup.Group
 }
 
-func (l *lister) file(at string, c ostree.Checksum) error {
-	h, err := l.r.StatFile(c)
-	if err != nil {
-		return err
+// deliver calls fn with what is ready, in order.
+func (l *lister) deliver(fn func(LsEntry) error) error {
+	for b := range l.out {
+		<-b.done
+		for i := range b.entries {
+			if b.err != nil && i == len(b.entries)-1 {
+				return b.err
+			}
+			if err := fn(b.entries[i]); err != nil {
+				return err
+			}
+		}
 	}
-	return l.fn(LsEntry{Path: at, Node: h.Node(), Checksum: c})
+	return nil
+}
+
+// flush has the files of the batch looked at, and begins another one.
+func (l *lister) flush() error {
+	b := l.cur
+	l.cur = newLsBatch()
+	l.read.Go(func() error {
+		defer close(b.done)
+		for _, i := range b.files {
+			h, err := l.r.StatFile(b.entries[i].Checksum)
+			if err != nil {
+				b.err, b.entries = err, b.entries[:i+1]
+				return nil
+			}
+			b.entries[i].Node = h.Node()
+		}
+		return nil
+	})
+	select {
+	case l.out <- b:
+		return nil
+	case <-l.ctx.Done():
+		return context.Cause(l.ctx)
+	}
+}
+
+// add puts an entry into the batch.
+func (l *lister) add(e LsEntry, isFile bool) error {
+	if isFile && !l.o.NamesOnly {
+		l.cur.files = append(l.cur.files, len(l.cur.entries))
+	}
+	if l.cur.entries = append(l.cur.entries, e); len(l.cur.entries) < lsBatchSize {
+		return nil
+	}
+	return l.flush()
+}
+
+func (l *lister) list(top place) error {
+	at := "/" + strings.Join(splitPath(l.o.Path), "/")
+	if top.isFile {
+		return l.add(LsEntry{Path: at, Checksum: top.file}, true)
+	}
+	return l.dir(at, top.tree, top.meta, 0)
 }
 
 func (l *lister) dir(at string, tree, meta ostree.Checksum, depth int) error {
 	if l.ctx.Err() != nil {
 		return context.Cause(l.ctx)
 	}
-	m, err := l.r.readDirMeta(meta)
-	if err != nil {
+	e := LsEntry{Path: at, Checksum: tree, Meta: meta}
+	if !l.o.NamesOnly {
+		m, err := l.dirMeta(meta)
+		if err != nil {
+			return err
+		}
+		e.Node = dirNode(m)
+	}
+	if err := l.add(e, false); err != nil {
 		return err
 	}
-	if err := l.fn(LsEntry{Path: at, Node: dirNode(m), Checksum: tree, Meta: meta}); err != nil {
-		return err
-	}
-	if l.o.DirOnly || depth > 0 && !l.o.Recursive {
+	if !l.o.Recursive && (l.o.DirOnly || depth > 0) {
 		return nil
 	}
 	dt, err := l.r.readDirTree(tree)
@@ -84,7 +167,7 @@ func (l *lister) dir(at string, tree, meta ostree.Checksum, depth int) error {
 		return err
 	}
 	for _, f := range dt.Files {
-		if err := l.file(path.Join(at, f.Name), f.Checksum); err != nil {
+		if err := l.add(LsEntry{Path: path.Join(at, f.Name), Checksum: f.Checksum}, true); err != nil {
 			return err
 		}
 	}
@@ -96,43 +179,18 @@ func (l *lister) dir(at string, tree, meta ostree.Checksum, depth int) error {
 	return nil
 }
 
+// dirMeta reads a dirmeta once.
+func (l *lister) dirMeta(sum ostree.Checksum) (*ostree.DirMeta, error) {
+	if m, ok := l.metas[sum]; ok {
+		return m, nil
+	}
+	m, err := l.r.readDirMeta(sum)
+	if err == nil {
+		l.metas[sum] = m
+	}
+	return m, err
+}
+
 func dirNode(m *ostree.DirMeta) *filetree.Node {
 	return &filetree.Node{Kind: filetree.Dir, Mode: m.Mode, UID: m.UID, GID: m.GID, Xattrs: m.Xattrs}
-}
-
-// place is what is at a path of a tree.
-type place struct {
-	isFile     bool
-	file       ostree.Checksum
-	tree, meta ostree.Checksum
-	name       string // the last component; empty: the root
-}
-
-// lookup finds the file or folder at a path of a commit. Links are not followed.
-func (r *Repo) lookup(commit *ostree.Commit, at string) (place, error) {
-	p := place{tree: commit.Root, meta: commit.RootMeta}
-	names := splitPath(at)
-	for i, name := range names {
-		dt, err := r.readDirTree(p.tree)
-		if err != nil {
-			return p, err
-		}
-		if d, ok := dt.Dir(name); ok {
-			p = place{tree: d.Tree, meta: d.Meta, name: name}
-		} else if f, ok := dt.File(name); ok && i == len(names)-1 {
-			p = place{isFile: true, file: f.Checksum, name: name}
-		} else {
-			return p, fmt.Errorf("/%s in the commit: %w", strings.Join(names, "/"), ostree.ErrNotFound)
-		}
-	}
-	return p, nil
-}
-
-// splitPath splits a path of the tree into its components.
-func splitPath(p string) []string {
-	p = strings.Trim(path.Clean("/"+p), "/")
-	if p == "" {
-		return nil
-	}
-	return strings.Split(p, "/")
 }

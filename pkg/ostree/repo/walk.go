@@ -24,7 +24,11 @@ func (b *budget) take(depth int, dt *ostree.DirTree) error {
 	if depth > maxDepth {
 		return errTooDeep
 	}
-	if b.entries += len(dt.Files) + len(dt.Dirs); b.entries > maxEntries {
+	return b.add(len(dt.Files) + len(dt.Dirs))
+}
+
+func (b *budget) add(n int) error {
+	if b.entries += n; b.entries > maxEntries {
 		return fmt.Errorf("tree of more than %d files: %w", maxEntries, ostree.ErrUnsupported)
 	}
 	return nil

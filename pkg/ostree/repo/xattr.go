@@ -65,3 +65,13 @@ func writeXattrs(path string, list []filetree.Xattr) error {
 	}
 	return nil
 }
+
+// setXattrs gives an open file attributes; at goes into errors.
+func setXattrs(fd int, at string, list []filetree.Xattr) error {
+	for _, x := range list {
+		if err := unix.Fsetxattr(fd, x.Name, x.Value, 0); err != nil {
+			return fmt.Errorf("%s: extended attribute %s: %w", at, x.Name, err)
+		}
+	}
+	return nil
+}
