@@ -25,21 +25,22 @@ import (
 type twins struct {
 	pair
 	stockDir, oursDir string
+	trim              func(string) string // takes out of a list what need not be the same
 }
 
 // newTwins makes repositories of a mode that both have what script commits: it runs in
 // a folder of its own, with $R naming the repository.
 func newTwins(t *testing.T, mode, script string) twins {
 	t.Helper()
-	w := twins{pair: newPair(t, mode), stockDir: filepath.Join(t.TempDir(), "w"), oursDir: filepath.Join(t.TempDir(), "w")}
+	w := twins{pair: newPair(t, mode), stockDir: filepath.Join(t.TempDir(), "w"), oursDir: filepath.Join(t.TempDir(), "w"), trim: strings.Clone}
 	for _, at := range []string{w.stock, w.ours} {
-		shell(t, t.TempDir(), "R="+at+"; c() { ostree --repo=$R commit -b $1 --tree=dir=$2 >/dev/null; }\n"+script)
+		shellIn(t, t.TempDir(), "R="+at+"; c() { ostree --repo=$R commit -b $1 --tree=dir=$2 >/dev/null; }\n"+script)
 	}
 	return w
 }
 
-// shell runs a script in a folder.
-func shell(t *testing.T, dir, script string) {
+// shellIn runs a script in a folder.
+func shellIn(t *testing.T, dir, script string) {
 	t.Helper()
 	cmd := exec.Command("bash", "-euc", script)
 	cmd.Dir = dir
@@ -63,7 +64,7 @@ func (w twins) same(t *testing.T, prepare string, args ...string) {
 			t.Fatal(err)
 		}
 		if prepare != "" {
-			shell(t, dir, prepare)
+			shellIn(t, dir, prepare)
 		}
 	}
 	var want, got, gotOut bytes.Buffer
@@ -87,7 +88,7 @@ func (w twins) same(t *testing.T, prepare string, args ...string) {
 	if failed {
 		return // stock leaves a half tree
 	}
-	sameLists(t, what, listDisk(t, w.oursDir), listDisk(t, w.stockDir))
+	sameLists(t, what, w.trim(listDisk(t, w.oursDir)), w.trim(listDisk(t, w.stockDir)))
 }
 
 // sameLists shows the first line that differs.
@@ -346,7 +347,7 @@ func TestCheckoutKeepsCache(t *testing.T) {
 	w := newTwins(t, "archive", plainTree+"c m t")
 	prepare := "ostree --repo=$0 checkout -U m first; rm -rf second; :"
 	for _, at := range []string{w.stock, w.ours} {
-		shell(t, t.TempDir(), strings.ReplaceAll(prepare, "$0", at))
+		shellIn(t, t.TempDir(), strings.ReplaceAll(prepare, "$0", at))
 	}
 	w.same(t, "", "checkout", "-U", "m", "out")
 	sameLists(t, "unpacked objects", listDisk(t, filepath.Join(w.ours, "uncompressed-objects-cache")), listDisk(t, filepath.Join(w.stock, "uncompressed-objects-cache")))
@@ -354,4 +355,33 @@ func TestCheckoutKeepsCache(t *testing.T) {
 		stock(t, "--repo="+at, "config", "set", "core.enable-uncompressed-cache", "false")
 	}
 	w.same(t, "", "checkout", "-U", "m", "out")
+}
+
+// TestCheckoutLabels labels files anew by a policy. Where the kernel has no SELinux, stock
+// labels only files.
+func TestCheckoutLabels(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("labels need root")
+	}
+	inLabelledFolder(t)
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newTwins(t, "bare", "cd "+here+"; rm -f t/d/b; c m t; c usr t/usr; ostree --repo=$R commit -b labelled --selinux-policy=system --tree=dir=t")
+	label := regexp.MustCompile(`(?m)^(\S+ (40|120).*) \[.*\]$`)
+	w.trim = func(s string) string { return label.ReplaceAllString(s, "$1") }
+	for _, line := range []string{
+		"m", "labelled", "-U m", "--union m", "--subpath=/usr m", "--selinux-prefix=/usr usr", "--selinux-prefix=/etc/ usr", "--selinux-prefix=/usr --subpath=/d m",
+		"--subpath=/usr/bin/prog m", "-H m", "--subpath=/d/link m",
+	} {
+		w.same(t, "", append(append([]string{"checkout", "--selinux-policy=" + here + "/system"}, strings.Fields(line)...), "out")...)
+	}
+	w.same(t, "", "checkout", "--selinux-policy="+here+"/nosuch", "m", "out")
+	want := "system_u:object_r:dir_t:s0"
+	w.same(t, "", "checkout", "--selinux-policy="+here+"/system", "m", "out")
+	buf := make([]byte, 100)
+	if n, err := unix.Getxattr(filepath.Join(w.oursDir, "out/d/e"), "security.selinux", buf); err != nil || string(buf[:n]) != want {
+		t.Errorf("label of a folder is %q, %v, want %q", buf[:max(n, 0)], err, want)
+	}
 }

@@ -41,7 +41,7 @@ echo kk >two/a/equal; for i in 5 50 99; do echo x$i >two/m/file$i; done; sed -i 
 // TestDiffStock compares commits and folders.
 func TestDiffStock(t *testing.T) {
 	t.Chdir(t.TempDir())
-	shell(t, ".", diffTrees)
+	shellIn(t, ".", diffTrees)
 	here, err := os.Getwd()
 	if err != nil {
 		t.Fatal(err)

@@ -48,8 +48,8 @@ type CheckoutOptions struct {
 	Skip func(path string) bool
 	// Label is what SELinux calls a file: its path has a leading slash, its mode the
 	// bits of the type. When ok it takes the place of the commit's label. nil keeps
-	// those. LabelPrefix stands before the paths. Hard links keep the labels of
-	// objects, so Copy must be set, too.
+	// those. Paths are those in the tree, behind LabelPrefix. Hard links keep the
+	// labels of objects, so Copy must be set, too. In user mode nothing is labelled.
 	Label       func(path string, mode uint32) (label string, ok bool, err error)
 	LabelPrefix string
 	Workers     int // files written at once; 0: one a core

@@ -18,7 +18,8 @@ type checkout struct {
 	r       *Repo
 	o       CheckoutOptions
 	crew    *crew
-	private bool // nobody sees the destination yet
+	private bool   // nobody sees the destination yet
+	within  string // folder of the tree that the destination stands for
 	pools   writerPools
 	cache   *objectCache // of unpacked objects; nil: none
 
@@ -62,7 +63,8 @@ type folder struct {
 
 // run writes what is at a place of the tree to the folder dest.
 func (c *checkout) run(ctx context.Context, top place, dest string) error {
-	if top.isFile {
+	if c.within = c.o.Subpath; top.isFile {
+		c.within = path.Dir(c.within)
 		return c.oneFile(top, dest)
 	}
 	c.crew.add(func() error {

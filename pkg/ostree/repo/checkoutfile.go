@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
 
 	"golang.org/x/sys/unix"
 
@@ -169,12 +170,12 @@ func (c *checkout) write(f *folder, e ostree.FileEntry, h *ostree.File, content 
 // xattrs is the list of attributes that a file or folder gets.
 func (c *checkout) xattrs(list []filetree.Xattr, at string, mode uint32) ([]filetree.Xattr, error) {
 	if c.o.UserMode {
-		list = nil
+		return nil, nil
 	}
 	if c.o.Label == nil {
 		return list, nil
 	}
-	label, ok, err := c.o.Label(c.o.LabelPrefix+at, mode)
+	label, ok, err := c.o.Label(path.Clean("/"+c.o.LabelPrefix+"/"+c.within+at), mode)
 	if err != nil || !ok {
 		return list, err
 	}
