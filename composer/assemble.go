@@ -74,6 +74,7 @@ func (o *ComposeOptions) assemble(ctx context.Context, target *repo.Repo, prev *
 		InitramfsArgs: t.InitramfsArgs, EtcGroupMembers: t.EtcGroupMembers, RemoveFromPackages: map[string][]string{},
 		RebuildPolicy: t.Selinux && !o.SkipScripts,
 		Database:      database, WorkDir: tmp, Output: log, Time: o.treeTime(r),
+		Cache:    folderCache{o.cacheDir("initramfs"), o.Usage().Clock},
 		Accounts: accounts, ReadonlyExecutables: t.ReadonlyExecutables,
 		Step: func(name string) { o.Progress.Step(name, 0, 0) },
 		Warn: func(text string) { o.Log.WithField("stage", "assemble").Warn(text) },

@@ -91,6 +91,7 @@ type Options struct {
 	WorkDir string    // where the tree is written for scripts and dracut
 	Output  io.Writer // gets what they print; nil: nobody
 	Time    int64     // SOURCE_DATE_EPOCH of scripts, seconds since 1970 UTC
+	Cache   Cache     // keeps what dracut made; nil keeps nothing
 	Step    func(name string)
 	Warn    func(text string) // what the user may want to change
 }
@@ -145,7 +146,8 @@ func Assemble(ctx context.Context, packages []Package, o Options) (r *Result, er
 		a.addFiles,
 		a.machineID,
 		a.moveKernel,
-		a.runScripts, // and depmod, dracut: all that needs the tree on disk
+		a.runScripts,
+		a.kernelStage, // depmod and dracut
 		a.checkInitramfs,
 		a.altfiles,
 		a.layout,

@@ -10,13 +10,13 @@ import (
 	"github.com/treewright/treewright/pkg/rootfs/sandbox"
 )
 
-// runScripts runs the treefile's scripts, depmod and dracut.
+// runScripts runs the treefile's scripts, and what builds the SELinux policy.
 func (a *assembly) runScripts() error {
-	kernel, err := a.kernelScripts()
-	if err != nil {
-		return err
-	}
-	scripts := slices.Concat(a.o.Scripts, a.policyScript(), kernel)
+	return a.runInTree(slices.Concat(a.o.Scripts, a.policyScript()))
+}
+
+// runInTree runs scripts in the tree and takes back what they changed.
+func (a *assembly) runInTree(scripts []Script) error {
 	if len(scripts) == 0 {
 		return nil
 	}
