@@ -15,7 +15,7 @@ import (
 // Every error wraps [ErrMalformed]: as [ErrNotNormal] when it is for the bytes, alone
 // when t is no type or the value is larger than what is read.
 func Decode(t string, b []byte) (any, error) {
-	p, err := parseType(t)
+	p, err := knownType(t)
 	if err != nil {
 		return nil, err
 	}

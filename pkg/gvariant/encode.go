@@ -11,7 +11,7 @@ import (
 // Encode returns the bytes of v as type t, in normal form. Every error wraps
 // [ErrType], or [ErrMalformed] when t is no type.
 func Encode(t string, v any) ([]byte, error) {
-	p, err := parseType(t)
+	p, err := knownType(t)
 	if err != nil {
 		return nil, err
 	}

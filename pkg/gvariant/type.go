@@ -1,6 +1,11 @@
 package gvariant
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+)
 
 // typ is a parsed type string.
 type typ struct {
@@ -24,6 +29,27 @@ func parseType(s string) (*typ, error) {
 		return nil, fmt.Errorf("type %q: %q is left over: %w", s, rest, ErrMalformed)
 	}
 	return t, nil
+}
+
+// known keeps parsed types: programs use the same few again and again. knownLeft is
+// how many more it takes.
+var (
+	known     sync.Map // by text
+	knownLeft atomic.Int64
+)
+
+func init() { knownLeft.Store(256) }
+
+// knownType is parseType, which is remembered for types that are not long.
+func knownType(s string) (*typ, error) {
+	if t, ok := known.Load(s); ok {
+		return t.(*typ), nil
+	}
+	t, err := parseType(s)
+	if err == nil && len(s) <= 64 && knownLeft.Add(-1) >= 0 {
+		known.Store(strings.Clone(s), t)
+	}
+	return t, err
 }
 
 // basic are the types of one letter.

@@ -313,8 +313,8 @@ func (a *inflated) Close() error {
 func (t *Txn) Flush() error {
 	t.mu.Lock()
 	var names []string
-	for name := range t.staged {
-		if publishRank(name) < 0 {
+	for name, whole := range t.staged {
+		if whole && publishRank(name) < 0 {
 			names = append(names, name)
 		}
 	}
@@ -323,7 +323,7 @@ func (t *Txn) Flush() error {
 	if ended {
 		return errEnded
 	}
-	if err := t.publish(names); err != nil {
+	if err := t.publish(names, false); err != nil {
 		return fmt.Errorf("repository %s: %w", t.r.path, err)
 	}
 	t.mu.Lock()

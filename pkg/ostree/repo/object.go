@@ -36,7 +36,7 @@ func (r *Repo) objectName(t ostree.ObjectType, c ostree.Checksum) string {
 }
 
 func (r *Repo) objectPath(t ostree.ObjectType, c ostree.Checksum) string {
-	return r.file("objects", r.objectName(t, c))
+	return r.path + "/objects/" + r.objectName(t, c)
 }
 
 // objectError names the object by an [*ObjectError], and gives a missing file and malformed bytes the

@@ -2,14 +2,17 @@ package repo
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"path"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -78,22 +81,20 @@ func (w *treeWriter) files(ctx context.Context, root *filetree.Node) error {
 	if err != nil {
 		return err
 	}
-	done := int64(0)
+	// Large files come first, so that no worker is left alone with one.
+	slices.SortStableFunc(jobs, func(a, b job) int { return cmp.Compare(b.node.Size>>20, a.node.Size>>20) })
+	var next, done atomic.Int64
 	group, gctx := errgroup.WithContext(ctx)
-	group.SetLimit(w.o.Workers)
-	for _, j := range jobs {
+	for range w.o.Workers {
 		group.Go(func() error {
-			if gctx.Err() != nil {
-				return context.Cause(gctx)
-			}
-			if err := w.file(j.node); err != nil {
-				return fmt.Errorf("/%s: %w", j.path, err)
-			}
-			if w.o.Progress != nil {
-				w.mu.Lock()
-				defer w.mu.Unlock()
-				done++
-				w.o.Progress(done, int64(len(jobs)))
+			for i := next.Add(1); i <= int64(len(jobs)); i = next.Add(1) {
+				if gctx.Err() != nil {
+					return context.Cause(gctx)
+				}
+				if err := w.file(jobs[i-1].node); err != nil {
+					return fmt.Errorf("/%s: %w", jobs[i-1].path, err)
+				}
+				w.progress(&done, len(jobs))
 			}
 			return nil
 		})
@@ -105,6 +106,16 @@ func (w *treeWriter) files(ctx context.Context, root *filetree.Node) error {
 		w.sums[n] = w.sums[first]
 	}
 	return nil
+}
+
+// progress counts a file that is done.
+func (w *treeWriter) progress(done *atomic.Int64, total int) {
+	if w.o.Progress == nil {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.o.Progress(done.Add(1), int64(total))
 }
 
 // jobs lists what is to be written; a file with several names stands there once.

@@ -33,7 +33,9 @@ type Txn struct {
 	mu     sync.Mutex
 	ended  bool
 	stats  Stats
-	staged map[string]bool // object names below objects/
+	staged map[string]bool // object names below objects/; false: being written
+	broken error           // an object that others may count on was not written
+	dirs   [256]bool       // that the staging folder has for objects
 	refs   map[RefName]ostree.Checksum
 }
 
@@ -72,15 +74,35 @@ func (t *Txn) Written() int {
 	return len(t.staged)
 }
 
-// stagedPath is where an object lies until the end.
+// stagedPath is where an object lies until the end: in folders as below objects/, which
+// can be renamed as a whole, but for commits and what belongs to them.
 func (t *Txn) stagedPath(object string) string {
-	return filepath.Join(t.staging.dir, strings.Replace(object, "/", "-", 1))
+	if publishRank(object) < 0 {
+		return t.staging.dir + "/" + object
+	}
+	return t.staging.dir + "/" + strings.Replace(object, "/", "-", 1)
+}
+
+// stagedDir makes the folder for an object.
+func (t *Txn) stagedDir(ty ostree.ObjectType, c ostree.Checksum) error {
+	if ty == ostree.TypeCommit || ty == ostree.TypeCommitMeta || ty == ostree.TypeTombstone {
+		return nil
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.dirs[c[0]] {
+		return nil
+	}
+	err := os.Mkdir(t.staging.dir+"/"+c.String()[:2], 0o777)
+	t.dirs[c[0]] = err == nil
+	return err
 }
 
 // has tells whether an object is in the repository or in this transaction.
 func (t *Txn) has(ty ostree.ObjectType, c ostree.Checksum) (bool, error) {
 	t.mu.Lock()
-	ok, ended := t.staged[t.r.objectName(ty, c)], t.ended
+	_, ok := t.staged[t.r.objectName(ty, c)]
+	ended := t.ended
 	t.mu.Unlock()
 	if ended {
 		return false, errEnded
@@ -93,6 +115,9 @@ func (t *Txn) has(ty ostree.ObjectType, c ostree.Checksum) (bool, error) {
 
 // keep turns a temporary file of the staging folder into a staged object.
 func (t *Txn) keep(tmp string, ty ostree.ObjectType, c ostree.Checksum) error {
+	if err := t.stagedDir(ty, c); err != nil {
+		return err
+	}
 	name := t.r.objectName(ty, c)
 	if err := os.Rename(tmp, t.stagedPath(name)); err != nil {
 		return err
@@ -101,6 +126,32 @@ func (t *Txn) keep(tmp string, ty ostree.ObjectType, c ostree.Checksum) error {
 	defer t.mu.Unlock()
 	t.staged[name] = true
 	return nil
+}
+
+// claim tells whether the caller is to write an object, which it ends with settle.
+func (t *Txn) claim(name string) (bool, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.ended {
+		return false, errEnded
+	}
+	if _, there := t.staged[name]; there {
+		return false, nil
+	}
+	t.staged[name] = false
+	return true, nil
+}
+
+// settle ends the writing of an object that was claimed.
+func (t *Txn) settle(name string, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err != nil {
+		delete(t.staged, name)
+		t.broken = err // somebody else may have found it claimed
+		return
+	}
+	t.staged[name] = true
 }
 
 // SetRef makes a ref, NAME or REMOTE:NAME, point to a commit when the transaction ends.
@@ -118,12 +169,15 @@ func (t *Txn) SetCollectionRef(name RefName, c ostree.Checksum) {
 // leads to; only when refs cannot be written may some have moved.
 func (t *Txn) Commit(ctx context.Context) (err error) {
 	t.mu.Lock()
-	ended := t.ended
+	ended, broken := t.ended, t.broken
 	t.mu.Unlock()
 	if ended {
 		return errEnded
 	}
 	defer func() { err = errors.Join(err, t.end()) }()
+	if broken != nil {
+		return broken
+	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -131,7 +185,7 @@ func (t *Txn) Commit(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := t.publish(slices.Collect(maps.Keys(t.staged))); err != nil {
+	if err := t.publish(slices.Collect(maps.Keys(t.staged)), true); err != nil {
 		return fmt.Errorf("repository %s: %w", t.r.path, err)
 	}
 	return t.r.applyRefs(plan)
@@ -147,8 +201,9 @@ func (t *Txn) planRefs() ([]refChange, error) {
 }
 
 // publish syncs staged objects and renames them into place: what commits lead to
-// before commits, so that no commit is ever without its objects.
-func (t *Txn) publish(names []string) error {
+// before commits, so that no commit is ever without its objects. whole tells that
+// nobody writes any more, so that folders can be renamed with what is in them.
+func (t *Txn) publish(names []string, whole bool) error {
 	if len(names) == 0 {
 		return nil
 	}
@@ -156,19 +211,40 @@ func (t *Txn) publish(names []string) error {
 		return err
 	}
 	var dirs []string
+	renamed := false // the folder of the objects that come now
 	slices.SortFunc(names, publishOrder)
 	for _, name := range names {
 		if dir := name[:2]; !slices.Contains(dirs, dir) {
-			if err := os.Mkdir(t.r.file("objects", dir), 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
+			var err error
+			if renamed, err = t.publishDir(dir, whole); err != nil {
 				return err
 			}
 			dirs = append(dirs, dir)
+		}
+		if renamed && publishRank(name) < 0 {
+			continue
 		}
 		if err := t.publishOne(name); err != nil {
 			return err
 		}
 	}
 	return t.r.syncDirs(dirs)
+}
+
+// publishDir makes a folder below objects/, by renaming the one that the staging folder
+// has if that can be: a cold repository takes 256 renames then, whatever it holds.
+func (t *Txn) publishDir(dir string, whole bool) (renamed bool, err error) {
+	to := t.r.file("objects", dir)
+	if whole {
+		err := unix.Renameat2(unix.AT_FDCWD, t.staging.dir+"/"+dir, unix.AT_FDCWD, to, unix.RENAME_NOREPLACE)
+		if err == nil {
+			return true, nil
+		}
+	}
+	if err := os.Mkdir(to, 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
+		return false, err
+	}
+	return false, nil
 }
 
 // publishOrder sorts commits behind all other objects, and detached metadata before

@@ -16,7 +16,7 @@ import (
 )
 
 // writerPools keeps what it takes to write content.
-type writerPools struct{ deflate, small, copies sync.Pool }
+type writerPools struct{ deflate, small, copies, stored sync.Pool }
 
 // smallFile is the largest content, in bytes, that is read into memory before it is
 // written, so that an object that is there already is not compressed for nothing.
@@ -90,10 +90,15 @@ func (t *Txn) writeNamed(ty ostree.ObjectType, c ostree.Checksum, b []byte) erro
 			return err
 		}
 	}
-	err := t.write(ty, c, func(f *os.File) error {
-		_, err := f.Write(b)
-		return errors.Join(err, f.Chmod(0o644))
-	})
+	var err error
+	if ty == ostree.TypeCommitMeta { // may come again
+		err = t.write(ty, c, func(f *os.File) error {
+			_, err := f.Write(b)
+			return errors.Join(err, f.Chmod(0o644))
+		})
+	} else {
+		err = t.put(ty, c, 0o644, func(fd int) error { return writeAll(fd, b) })
+	}
 	if err != nil {
 		return fmt.Errorf("object %s: %w", Object{ty, c}, err)
 	}
@@ -136,8 +141,8 @@ func (t *Txn) WriteFile(h *ostree.File, r io.Reader) (c ostree.Checksum, err err
 	}
 	buf := get(&t.pools.small, smallFile+1)
 	defer t.pools.small.Put(buf)
-	n, err := io.ReadFull(r, (*buf)[:h.Size+1])
-	if err != io.EOF && !errors.Is(err, io.ErrUnexpectedEOF) && err != nil {
+	n, err := readSmall(r, (*buf)[:h.Size+1])
+	if err != nil {
 		return c, err
 	}
 	if int64(n) != h.Size {
@@ -149,9 +154,20 @@ func (t *Txn) WriteFile(h *ostree.File, r io.Reader) (c ostree.Checksum, err err
 		t.countContent(0, false)
 		return c, err
 	}
-	err = t.write(ostree.TypeFile, c, func(f *os.File) error { return t.fill(f, h, bytes.NewReader((*buf)[:n])) })
+	if err := t.putContent(h, c, (*buf)[:n]); err != nil {
+		return c, err
+	}
 	t.countContent(h.Size, true)
-	return c, err
+	return c, nil
+}
+
+// readSmall reads r to its end, or until buf is full.
+func readSmall(r io.Reader, buf []byte) (int, error) {
+	n, err := io.ReadFull(r, buf)
+	if err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = nil
+	}
+	return n, err
 }
 
 func sizeError(got, want int64) error {
@@ -161,8 +177,27 @@ func sizeError(got, want int64) error {
 	return fmt.Errorf("content has %d bytes, promised were %d: %w", got, want, ostree.ErrCorrupt)
 }
 
-// writeLarge writes an object whose checksum is known only behind its content.
+// writeLarge writes an object whose checksum is known only behind its content. What can
+// be read twice is: so that nothing is compressed which is there already.
 func (t *Txn) writeLarge(h *ostree.File, sum hash.Hash, r io.Reader) (c ostree.Checksum, err error) {
+	var known bool
+	if s, ok := r.(io.Seeker); ok {
+		if err := t.pools.copyExactly(sum, r, h.Size); err != nil {
+			return c, err
+		}
+		sum.Sum(c[:0])
+		if there, err := t.has(ostree.TypeFile, c); err != nil || there {
+			t.countContent(0, false)
+			return c, err
+		}
+		if _, err := s.Seek(0, io.SeekStart); err != nil {
+			return c, err
+		}
+		known = true
+		if sum, err = h.NewHash(); err != nil {
+			return c, err
+		}
+	}
 	f, err := t.create()
 	if err != nil {
 		return c, err
@@ -171,7 +206,11 @@ func (t *Txn) writeLarge(h *ostree.File, sum hash.Hash, r io.Reader) (c ostree.C
 		os.Remove(f.Name())
 		return c, err
 	}
+	first := c
 	sum.Sum(c[:0])
+	if known && c != first {
+		return c, errors.Join(fmt.Errorf("content has changed while it was read: %w", ostree.ErrCorrupt), os.Remove(f.Name()))
+	}
 	if there, err := t.has(ostree.TypeFile, c); err != nil || there {
 		t.countContent(0, false)
 		return c, errors.Join(err, os.Remove(f.Name()))
@@ -250,6 +289,7 @@ func (p *writerPools) copyExactly(w io.Writer, content io.Reader, size int64) er
 	return err
 }
 
+// fillArchive writes a .filez.
 func (t *Txn) fillArchive(f *os.File, h *ostree.File, content io.Reader) error {
 	head, err := h.ArchiveHeader()
 	if err != nil {
@@ -272,7 +312,7 @@ func (t *Txn) fillArchive(f *os.File, h *ostree.File, content io.Reader) error {
 
 // deflate compresses content into f. Writers are used again: making one costs more
 // than most files do.
-func (t *Txn) deflate(f *os.File, content io.Reader, size int64) error {
+func (t *Txn) deflate(f io.Writer, content io.Reader, size int64) error {
 	z, ok := t.pools.deflate.Get().(*compress.DeflateWriter)
 	if ok {
 		z.Reset(f)
@@ -293,10 +333,8 @@ func (t *Txn) deflate(f *os.File, content io.Reader, size int64) error {
 var epoch = []unix.Timeval{{}, {}}
 
 func (t *Txn) fillBareUser(f *os.File, h *ostree.File, content io.Reader) error {
-	mode := h.Mode&0o775 | 0o400
 	var err error
 	if h.IsLink() {
-		mode = 0o644
 		_, err = f.WriteString(h.Target + "\x00")
 	} else {
 		err = t.pools.copyExactly(f, content, h.Size)
@@ -304,13 +342,24 @@ func (t *Txn) fillBareUser(f *os.File, h *ostree.File, content io.Reader) error 
 	if err != nil {
 		return err
 	}
+	if err := finishBareUser(int(f.Fd()), h); err != nil {
+		return fmt.Errorf("%s: %w", f.Name(), err)
+	}
+	return nil
+}
+
+// finishBareUser gives an object what is not content.
+func finishBareUser(fd int, h *ostree.File) error {
+	mode := h.Mode&0o775 | 0o400
+	if h.IsLink() {
+		mode = 0o644
+	}
 	meta, err := h.BareMeta()
 	if err != nil {
 		return err
 	}
-	fd := int(f.Fd())
 	if err := unix.Fsetxattr(fd, bareMetaXattr, meta, 0); err != nil {
-		return fmt.Errorf("%s: attribute %s of %d bytes: %w", f.Name(), bareMetaXattr, len(meta), err)
+		return fmt.Errorf("attribute %s of %d bytes: %w", bareMetaXattr, len(meta), err)
 	}
 	return errors.Join(unix.Fchmod(fd, mode), unix.Futimes(fd, epoch))
 }
@@ -320,14 +369,23 @@ func (t *Txn) fillBareUser(f *os.File, h *ostree.File, content io.Reader) error 
 func (t *Txn) fillBare(f *os.File, h *ostree.File, content io.Reader) error {
 	name, owned := f.Name(), t.r.mode == ostree.ModeBare
 	if h.IsLink() {
-		if err := errors.Join(os.Remove(name), os.Symlink(h.Target, name)); err != nil || !owned {
-			return err
-		}
-		return errors.Join(ownError(os.Lchown(name, int(h.UID), int(h.GID))), writeXattrs(name, h.Xattrs))
+		return errors.Join(os.Remove(name), linkBare(name, h, owned))
 	}
 	if err := t.pools.copyExactly(f, content, h.Size); err != nil {
 		return err
 	}
+	return finishBare(f, h, owned)
+}
+
+func linkBare(name string, h *ostree.File, owned bool) error {
+	if err := os.Symlink(h.Target, name); err != nil || !owned {
+		return err
+	}
+	return errors.Join(ownError(os.Lchown(name, int(h.UID), int(h.GID))), writeXattrs(name, h.Xattrs))
+}
+
+// finishBare gives an object what is not content.
+func finishBare(f *os.File, h *ostree.File, owned bool) error {
 	fd := int(f.Fd())
 	if owned {
 		// Changing the owner clears setuid and capabilities, so they come behind.
@@ -339,7 +397,7 @@ func (t *Txn) fillBare(f *os.File, h *ostree.File, content io.Reader) error {
 		return err
 	}
 	if owned {
-		if err := writeXattrs(name, h.Xattrs); err != nil {
+		if err := writeXattrs(f.Name(), h.Xattrs); err != nil {
 			return err
 		}
 	}

@@ -6,7 +6,10 @@ import (
 	"io"
 	"os"
 	"path"
+	"runtime"
+	"sync"
 
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
 	"github.com/treewright/treewright/pkg/filetree"
@@ -23,8 +26,16 @@ func (t *Tree) AddFolder(ctx context.Context, dir string) error {
 	if err != nil {
 		return &OpenError{Path: dir, Err: err}
 	}
-	f := &folderReader{ctx: ctx, t: t}
+	f := &folderReader{t: t}
+	f.group, f.ctx = errgroup.WithContext(ctx)
+	f.group.SetLimit(runtime.GOMAXPROCS(0))
 	n, err := f.node(dir+"/.", "/")
+	if err == nil && n != nil {
+		err = f.children(n, dir, "/")
+	}
+	if waited := f.group.Wait(); waited != nil {
+		err = waited
+	}
 	if err != nil || n == nil {
 		return err
 	}
@@ -41,13 +52,16 @@ func (e *OpenError) Error() string { return fmt.Sprintf("folder %s: %v", e.Path,
 
 func (e *OpenError) Unwrap() error { return e.Err }
 
+// folderReader reads folders, some at once.
 type folderReader struct {
-	ctx context.Context
-	t   *Tree
+	ctx   context.Context
+	t     *Tree
+	group *errgroup.Group
+	mu    sync.Mutex // of the changes
 }
 
-// node reads what is at file; its path in the tree is at. The result is nil when it is
-// to be left out.
+// node reads what is at file, without what is in it; its path in the tree is at. The
+// result is nil when it is to be left out.
 func (f *folderReader) node(file, at string) (*filetree.Node, error) {
 	var st unix.Stat_t
 	if err := unix.Lstat(file, &st); err != nil {
@@ -71,37 +85,59 @@ func (f *folderReader) node(file, at string) (*filetree.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	keep, err := f.t.changes.apply(at, n, false)
-	if err != nil || !keep {
+	keep, err := f.apply(at, n)
+	switch {
+	case err != nil || !keep:
 		return nil, err
-	}
-	switch n.Kind {
-	case filetree.Socket:
+	case n.Kind == filetree.Socket:
 		return nil, &KindError{Path: at}
-	case filetree.Dir:
-		return n, f.children(n, file, at)
 	}
 	return n, nil
 }
 
+func (f *folderReader) apply(at string, n *filetree.Node) (keep bool, err error) {
+	if f.t.changes.none() {
+		return true, nil
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.t.changes.apply(at, n, false)
+}
+
+// children reads what is in a folder.
 func (f *folderReader) children(n *filetree.Node, dir, at string) error {
 	if f.ctx.Err() != nil {
 		return context.Cause(f.ctx)
 	}
-	entries, err := os.ReadDir(dir)
+	d, err := os.Open(dir)
 	if err != nil {
 		return err
 	}
-	for _, e := range entries {
-		child, err := f.node(dir+"/"+e.Name(), path.Join(at, e.Name()))
+	names, err := d.Readdirnames(-1)
+	d.Close()
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		file, below := dir+"/"+name, path.Join(at, name)
+		child, err := f.node(file, below)
 		if err != nil {
 			return err
 		}
 		if child == nil {
 			continue
 		}
-		if err := n.Set(e.Name(), child); err != nil {
+		if err := n.Set(name, child); err != nil {
 			return err
+		}
+		if child.Kind != filetree.Dir {
+			continue
+		}
+		read := func() error { return f.children(child, file, below) }
+		if !f.group.TryGo(read) {
+			if err := read(); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -110,4 +146,39 @@ func (f *folderReader) children(n *filetree.Node, dir, at string) error {
 // onDisk is the content of a file on disk.
 type onDisk string
 
-func (f onDisk) Open() (io.ReadCloser, error) { return os.Open(string(f)) }
+// Open opens the file: without what os.Open does for files that one may have to wait
+// for, as a tree has many.
+func (f onDisk) Open() (io.ReadCloser, error) {
+	fd, err := unix.Open(string(f), unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: string(f), Err: err}
+	}
+	return &diskFile{fd: fd, path: string(f)}, nil
+}
+
+// diskFile is an open file.
+type diskFile struct {
+	fd   int
+	path string
+}
+
+func (d *diskFile) Read(p []byte) (int, error) {
+	for {
+		n, err := unix.Read(d.fd, p)
+		switch {
+		case err == unix.EINTR:
+		case err != nil:
+			return 0, &os.PathError{Op: "read", Path: d.path, Err: err}
+		case n == 0 && len(p) > 0:
+			return 0, io.EOF
+		default:
+			return n, nil
+		}
+	}
+}
+
+func (d *diskFile) Seek(offset int64, whence int) (int64, error) {
+	return unix.Seek(d.fd, offset, whence)
+}
+
+func (d *diskFile) Close() error { return unix.Close(d.fd) }
