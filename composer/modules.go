@@ -2,6 +2,7 @@ package composer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -50,4 +51,16 @@ func (r *resolution) modules(ctx context.Context, o *ResolveOptions) (*solver.Mo
 	out := &solver.Modules{StreamOf: m.StreamOf}
 	out.On, out.Off = on.Packages()
 	return out, words, nil
+}
+
+// moduleError gives errors of modules the sentinel that commands know.
+func moduleError(err error, o *ResolveOptions) error {
+	err = fmt.Errorf("treefile %s: modules: %w", o.Treefile, err)
+	switch {
+	case errors.Is(err, modulemd.ErrNotFound):
+		return kindError{err, ErrNotFound}
+	case errors.Is(err, modulemd.ErrConflict):
+		return kindError{err, ErrUnsolvable}
+	}
+	return err
 }

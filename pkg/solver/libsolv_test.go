@@ -200,7 +200,7 @@ func (p *problem) solve(t *testing.T) ([]string, error) {
 		return true
 	})
 	if len(words) < len(p.jobs) {
-		return nil, &Unsolvable{[][]string{{"no such package"}}}
+		return nil, &Unsolvable{[]Problem{{Reasons: []string{"no such package"}}}}
 	}
 	tx, err := Solve(t.Context(), p.repos, Request{Install: words, Weak: p.weak, Arch: "x86_64"})
 	if err != nil {

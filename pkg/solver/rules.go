@@ -36,6 +36,7 @@ type rule struct {
 	lits   []lit
 	kind   kind
 	rel    nevra.Relation // of requires, conflicts, obsoletes
+	owner  int            // the package that has it
 	job    string         // the word, of a job
 	origin []int          // rules that a learnt one follows from
 }
@@ -138,14 +139,14 @@ func (rs *ruleSet) of(id int) []rule {
 	for _, r := range k.Conflicts {
 		for _, clause := range p.cnf(r, true) {
 			if !slices.Contains(clause, lit(-id)) {
-				out = append(out, rule{lits: append([]lit{lit(-id)}, clause...), kind: kindConflicts, rel: r})
+				out = append(out, rule{lits: append([]lit{lit(-id)}, clause...), kind: kindConflicts, rel: r, owner: id})
 			}
 		}
 	}
 	for _, r := range k.Obsoletes {
 		for _, q := range p.named(r.Name) {
 			if q != id && r.Matches(nevra.Relation{Name: r.Name, Flags: nevra.EQ, EVR: p.pkg(q).NEVRA.EVR}) {
-				out = append(out, rule{lits: []lit{lit(-id), lit(-q)}, kind: kindObsoletes, rel: r})
+				out = append(out, rule{lits: []lit{lit(-id), lit(-q)}, kind: kindObsoletes, rel: r, owner: id})
 			}
 		}
 	}
@@ -176,7 +177,7 @@ func (rs *ruleSet) require(out []rule, id int, r nevra.Relation, clause []lit) [
 	if len(clause) == 0 && strings.HasPrefix(r.Name, "/") {
 		rs.missing[r.Name] = true
 	}
-	return append(out, rule{lits: append([]lit{lit(-id)}, clause...), kind: kindRequires, rel: r})
+	return append(out, rule{lits: append([]lit{lit(-id)}, clause...), kind: kindRequires, rel: r, owner: id})
 }
 
 // sameNames makes the rules between packages of one name, of those reached: one

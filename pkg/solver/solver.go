@@ -13,7 +13,6 @@ package solver
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -71,26 +70,6 @@ func (e *NotFound) Error() string {
 		}
 	}
 	return "packages not found: " + strings.Join(out, ", ")
-}
-
-// Unsolvable is the error for a request that cannot be satisfied. Problems are
-// independent of each other; each is a chain of sentences.
-type Unsolvable struct {
-	Problems [][]string
-}
-
-func (e *Unsolvable) Error() string {
-	var b strings.Builder
-	for i, p := range e.Problems {
-		if len(e.Problems) > 1 {
-			fmt.Fprintf(&b, "problem %d: ", i+1)
-		}
-		b.WriteString(strings.Join(p, "; "))
-		if i < len(e.Problems)-1 {
-			b.WriteString("\n")
-		}
-	}
-	return b.String()
 }
 
 // Solve chooses the packages. The error is a [*NotFound] or an [*Unsolvable] when
@@ -175,46 +154,51 @@ func (p *pool) richJob(word string, add func(string, []int)) {
 	}
 }
 
-// jobs turns the words into jobs and names all that fit nothing.
+// jobs turns the words into jobs. The error names all that fit nothing; those for
+// which there are only hidden packages come last.
 func (p *pool) jobs(req *Request) ([]job, error) {
 	var out []job
 	nf := &NotFound{Near: map[string]string{}}
+	un := &Unsolvable{}
 	add := func(word string, candidates []int) {
-		if len(candidates) == 0 {
+		if len(candidates) > 0 {
+			out = append(out, job{word, candidates})
+		} else if problem, ok := p.allHidden(word); ok {
+			un.Problems = append(un.Problems, problem)
+		} else {
 			nf.Words = append(nf.Words, word)
 			if near := p.near(word); near != "" {
 				nf.Near[word] = near
 			}
-			return
 		}
-		out = append(out, job{word, candidates})
 	}
 	for _, f := range req.FromRepo {
 		for _, w := range f.Words {
-			c := slices.DeleteFunc(p.sel(w), func(id int) bool { return p.pkg(id).Repo.ID != f.Repo })
+			c := slices.DeleteFunc(p.sel(w), func(id int) bool { return p.part(id).repo.ID != f.Repo })
+			if len(c) == 0 {
+				nf.Words = append(nf.Words, w+" in "+f.Repo)
+				continue
+			}
 			add(w, c)
 		}
 	}
 	for _, w := range req.Install {
-		if c := p.sel(w); len(c) == 0 && p.hiddenByName(w) != nil {
-			return nil, &Unsolvable{[][]string{{fmt.Sprintf("%s is asked for, but every package of that name is hidden: %s", w, p.hiddenByName(w).why)}}}
-		}
-		if strings.HasPrefix(w, "(") {
+		switch groups := p.byNames(p.byGlob(w)); {
+		case strings.HasPrefix(w, "("):
 			p.richJob(w, add)
-			continue
-		}
-		if isGlob(w) {
-			if groups := p.byNames(p.byGlob(w)); len(groups) > 0 {
-				for _, ids := range groups { // each name that it stands for is asked for
-					add(w, ids)
-				}
-				continue
+		case len(groups) > 0:
+			for _, ids := range groups { // each name that it stands for is asked for
+				add(w, ids)
 			}
+		default:
+			add(w, p.sel(w))
 		}
-		add(w, p.sel(w))
 	}
-	if len(nf.Words) > 0 {
+	switch {
+	case len(nf.Words) > 0:
 		return nil, nf
+	case len(un.Problems) > 0:
+		return nil, un
 	}
 	return out, nil
 }
