@@ -59,7 +59,7 @@ type ComposeReport struct {
 	Stages          []StageReport     `json:"stages"`
 
 	treefile *treefile.Treefile
-	lock     *Lockfile
+	lock     *treefile.Lockfile
 }
 
 // Compose makes a commit of a treefile, unless nothing changed since the ref's.

@@ -29,7 +29,7 @@ type RPMRepo struct {
 type ResolveOptions struct {
 	Config
 	Treefile   string    // path; required
-	Lockfile   string    // path; empty: the treefile's name with .lock.json, when it is there
+	Lockfiles  []string  // paths, the later ones over the earlier; none: the treefile's name with .lock.json, when it is there
 	Locked     bool      // take exactly the lockfile's packages
 	Releasever string    // overrides the treefile's
 	RPMRepos   []RPMRepo // add to those beside the treefile, or change their place
@@ -128,20 +128,29 @@ func (o *ResolveOptions) resolve(ctx context.Context) (*resolution, error) {
 	return o.resolveWith(ctx, t, lock)
 }
 
-// lock reads the lockfile that applies, or returns nil.
-func (o *ResolveOptions) lock() (*Lockfile, error) {
-	path := o.Lockfile
-	if path == "" {
-		path = lockfilePath(o.Treefile)
+// lock reads the lockfiles that apply, or returns nil.
+func (o *ResolveOptions) lock() (*treefile.Lockfile, error) {
+	if len(o.Lockfiles) > 0 {
+		l, err := overlay(nil, o.Lockfiles)
+		return l, missingLock(err, o.Treefile)
 	}
+	path := lockfilePath(o.Treefile)
 	l, err := readLockfile(path)
-	if err == nil && l == nil && (o.Locked || o.Lockfile != "") {
-		return nil, &hintError{fmt.Errorf("lockfile %s: %w", path, ErrNotFound), "treewright lock " + o.Treefile + " writes it"}
+	if err == nil && l == nil && o.Locked {
+		return nil, missingLock(fmt.Errorf("lockfile %s: %w", path, ErrNotFound), o.Treefile)
 	}
 	return l, err
 }
 
-func (o *ResolveOptions) resolveWith(ctx context.Context, t *treefile.Treefile, lock *Lockfile) (*resolution, error) {
+// missingLock says what writes a lockfile that is not there.
+func missingLock(err error, treefile string) error {
+	if errors.Is(err, ErrNotFound) {
+		return &hintError{err, "treewright lock " + treefile + " writes it"}
+	}
+	return err
+}
+
+func (o *ResolveOptions) resolveWith(ctx context.Context, t *treefile.Treefile, lock *treefile.Lockfile) (*resolution, error) {
 	r := &resolution{treefile: t, configs: map[string]repodata.RepoConfig{}}
 	r.client = &fetch.Client{Cache: o.cacheDir(""), Offline: o.Offline, Time: o.Time, Log: o.Log, Progress: o.Progress}
 	configs, err := o.enabledRepos(t)
@@ -298,7 +307,7 @@ func newRepoConfig(id string) repodata.RepoConfig {
 
 // solve runs the solver, and once more when it needs file lists that the primary
 // metadata does not have.
-func (r *resolution) solve(ctx context.Context, o *ResolveOptions, lock *Lockfile) error {
+func (r *resolution) solve(ctx context.Context, o *ResolveOptions, lock *treefile.Lockfile) error {
 	t := r.treefile
 	modules, more, err := r.modules(ctx, o)
 	if err != nil {
@@ -325,7 +334,7 @@ func (r *resolution) solve(ctx context.Context, o *ResolveOptions, lock *Lockfil
 	if lock != nil {
 		req.Lock = map[string]solver.Lock{}
 		for name, l := range lock.Packages {
-			req.Lock[name] = solver.Lock{Matches: l.matches, Text: l.EVR + l.EVRA}
+			req.Lock[name] = solver.Lock{Text: l.EVR + l.EVRA, Matches: func(p *repodata.Package) bool { return lockMatches(l, p) }}
 		}
 	}
 	tx, err := solver.Solve(ctx, r.repos, req)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/urfave/cli/v2"
 
@@ -11,7 +12,7 @@ import (
 // resolveFlags are those of every command that resolves packages.
 func resolveFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.PathFlag{Name: "lockfile", Usage: "lockfile `FILE` (default: TREEFILE's name with .lock.json; used when it is there)"},
+		&cli.StringSliceFlag{Name: "lockfile", Usage: "lockfile `FILE` (default: TREEFILE's name with .lock.json; used when it is there); given several times, the later ones override the earlier"},
 		&cli.StringSliceFlag{Name: "rpm-repo", Usage: "add RPM repository `ID=URL-or-DIR`, or give the one called ID another place"},
 		&cli.StringFlag{Name: "releasever", Usage: "value of $releasever (default: the treefile's)"},
 	}
@@ -21,7 +22,7 @@ func resolveFlags() []cli.Flag {
 func resolveOptions(c *cli.Context) (composer.ResolveOptions, error) {
 	cfg, err := config(c)
 	o := composer.ResolveOptions{
-		Config: cfg, Treefile: c.Args().First(), Lockfile: c.Path("lockfile"),
+		Config: cfg, Treefile: c.Args().First(), Lockfiles: c.StringSlice("lockfile"),
 		Locked: c.Bool("locked"), Releasever: c.String("releasever"),
 	}
 	if err != nil {
@@ -39,35 +40,47 @@ func resolveOptions(c *cli.Context) (composer.ResolveOptions, error) {
 
 func lockCommand() *cli.Command {
 	return &cli.Command{
-		Name: "lock", ArgsUsage: "TREEFILE", Usage: "resolve the packages and write the lockfile",
+		Name: "lock", ArgsUsage: "TREEFILE [PACKAGE...]", Usage: "resolve the packages and write the lockfile",
 		Description: `Writes rpm-ostree's lockfile format. Packages that the lockfile names already stay as
-they are; with --update all are resolved anew, with --update-package only those.`,
+they are. With --update all are resolved anew, or only the PACKAGEs named, which may be
+globs. With --locked nothing is written: the command fails when the lockfile does not
+fit the treefile. Of several lockfiles the first is written, the others override it.`,
 		Flags: append(sharedFlags(resolveFlags()...),
-			&cli.BoolFlag{Name: "update", Usage: "take the newest of every package"},
+			&cli.BoolFlag{Name: "update", Usage: "take the newest of every package, or of each PACKAGE"},
 			&cli.StringSliceFlag{Name: "update-package", Usage: "take the newest of `PACKAGE`"},
+			&cli.BoolFlag{Name: "locked", Usage: "only check that the lockfile fits"},
 		),
-		Action: func(c *cli.Context) error {
-			if err := nArgs(c, 1, 1); err != nil {
-				return err
-			}
-			o, err := resolveOptions(c)
-			if err != nil {
-				return err
-			}
-			report, err := composer.Lock(c.Context, composer.LockOptions{
-				ResolveOptions: o, UpdateAll: c.Bool("update"), Update: c.StringSlice("update-package"),
-			})
-			if err != nil {
-				return err
-			}
-			if c.Bool("json") {
-				return printJSON(c, report)
-			}
-			for _, p := range report.Changes {
-				printPackageChange(c, p)
-			}
-			fmt.Fprintf(c.App.Writer, "%d packages in %s\n", len(report.Packages), report.Lockfile)
-			return nil
-		},
+		Action: lockAction,
 	}
+}
+
+func lockAction(c *cli.Context) error {
+	most := 1
+	if c.Bool("update") {
+		most = math.MaxInt
+	}
+	if err := nArgs(c, 1, most); err != nil {
+		return err
+	}
+	r, err := resolveOptions(c)
+	if err != nil {
+		return err
+	}
+	o := composer.LockOptions{ResolveOptions: r, Update: append(c.StringSlice("update-package"), c.Args().Tail()...)}
+	o.UpdateAll = c.Bool("update") && len(o.Update) == 0
+	if o.Locked && (o.UpdateAll || len(o.Update) > 0) {
+		return usagef("--locked and --update exclude each other")
+	}
+	report, err := composer.Lock(c.Context, o)
+	if err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		return printJSON(c, report)
+	}
+	for _, p := range report.Changes {
+		printPackageChange(c, p)
+	}
+	fmt.Fprintf(c.App.Writer, "%d packages in %s\n", len(report.Packages), report.Lockfile)
+	return nil
 }

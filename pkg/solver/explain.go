@@ -163,7 +163,7 @@ func (h *hidden) help() string {
 	case h.why == byExclude:
 		return "do not exclude " + name
 	case h.why == notLocked, strings.HasPrefix(h.why, lockedName):
-		return "update the lock of " + name + ": treewright lock --update-package " + name
+		return "update the lock of " + name + ": treewright lock --update TREEFILE " + name
 	}
 	return ""
 }
@@ -241,18 +241,27 @@ func (s *search) requires(r rule) string {
 	if h := s.pool.hiddenProviders(r.rel); len(h) > 0 {
 		return text + ": " + h[0].pkg.NEVRA.String() + " is hidden: " + h[0].why
 	}
-	if best := s.bestOther(r.rel); best != "" {
+	if best := s.pool.bestOther(r.rel.Name); best != "" {
 		return text + "; the best there is: " + best
 	}
 	return text
 }
 
-// bestOther names the highest version of a capability that is there, when a relation
-// asks for another one.
-func (s *search) bestOther(r nevra.Relation) string {
+// bestOf is bestOther of a word that is a relation.
+func (p *pool) bestOf(word string) string {
+	r, err := nevra.ParseRelation(word)
+	if err != nil || r.Flags == 0 {
+		return ""
+	}
+	return p.bestOther(r.Name)
+}
+
+// bestOther names the highest version of a capability that is there, when another one
+// is wanted.
+func (p *pool) bestOther(name string) string {
 	best := 0
 	var evr nevra.EVR
-	for _, v := range s.pool.providing(r.Name) {
+	for _, v := range p.providing(name) {
 		if best == 0 || nevra.Compare(v.rel.EVR, evr) > 0 {
 			best, evr = v.id, v.rel.EVR
 		}
@@ -260,7 +269,7 @@ func (s *search) bestOther(r nevra.Relation) string {
 	if best == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%s (%s)", s.pool.pkg(best).NEVRA, s.pool.pkg(best).Repo.ID)
+	return fmt.Sprintf("%s (%s)", p.pkg(best).NEVRA, p.pkg(best).Repo.ID)
 }
 
 // allHidden is the problem of a word for which only hidden packages would do.

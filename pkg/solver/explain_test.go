@@ -94,10 +94,10 @@ func TestExplain(t *testing.T) {
 			[]string{"exim is asked for, but every package of that name is hidden: filtered out by exclude filtering"}, []string{"do not exclude exim"}},
 		"locked": {solver.Request{Install: []string{"two"}, Lock: map[string]solver.Lock{"lib": {Text: "1-1.x86_64", Matches: func(p *repodata.Package) bool { return p.NEVRA.Version == "1" }}}},
 			[]string{"two is asked for", "nothing provides lib = 2 needed by two-1-1.x86_64: lib-2-1.x86_64 is hidden: the lockfile has lib-1-1.x86_64"},
-			[]string{"update the lock of lib: treewright lock --update-package lib"}},
+			[]string{"update the lock of lib: treewright lock --update TREEFILE lib"}},
 		"not locked": {solver.Request{Install: []string{"mail"}, Strict: true, Lock: map[string]solver.Lock{"mail": {Matches: func(*repodata.Package) bool { return true }}}},
 			[]string{"mail is asked for", "nothing provides mta needed by mail-1-1.x86_64: exim-1-1.x86_64 is hidden: it is not in the lockfile"},
-			[]string{"update the lock of exim: treewright lock --update-package exim"}},
+			[]string{"update the lock of exim: treewright lock --update TREEFILE exim"}},
 		"module": {solver.Request{Install: []string{"site"}, Modules: &solver.Modules{Off: []nevra.NEVRA{{Name: "node", EVR: nevra.EVR{Epoch: "0", Version: "18", Release: "1"}, Arch: "x86_64"}},
 			StreamOf: func(n nevra.NEVRA) string { return "node:18" }}},
 			[]string{"site is asked for", "nothing provides node needed by site-1-1.x86_64: node-18-1.x86_64 is hidden: filtered out by modular filtering: it is of module node:18, which is not on"},
@@ -138,6 +138,7 @@ func TestNotFound(t *testing.T) {
 		{solver.Request{Install: []string{"contaner-selinux", "exmi", "zzzzzzzz"}}, "packages not found: contaner-selinux (did you mean container-selinux?), exmi (did you mean exim?), zzzzzzzz"},
 		{solver.Request{FromRepo: []solver.FromRepo{{Repo: "other", Words: []string{"exim"}}}}, "packages not found: exim in other"},
 		{solver.Request{Install: []string{"/usr/bin/absent"}}, "packages not found: /usr/bin/absent"},
+		{solver.Request{Install: []string{"php >= 8"}}, "packages not found: php >= 8 (the best there is: php-7-1.x86_64 (shop))"},
 		{solver.Request{Install: []string{"nosuch*"}}, "packages not found: nosuch*"},
 	} {
 		_, err := solver.Solve(t.Context(), repos, tc.req)

@@ -60,6 +60,7 @@ type Transaction struct {
 type NotFound struct {
 	Words []string
 	Near  map[string]string // a name that is spelt alike, for some words
+	Best  map[string]string // the newest version there is, for some relations
 }
 
 func (e *NotFound) Error() string {
@@ -67,6 +68,9 @@ func (e *NotFound) Error() string {
 	for i, w := range e.Words {
 		if out[i] = w; e.Near[w] != "" {
 			out[i] += " (did you mean " + e.Near[w] + "?)"
+		}
+		if e.Best[w] != "" {
+			out[i] += " (the best there is: " + e.Best[w] + ")"
 		}
 	}
 	return "packages not found: " + strings.Join(out, ", ")
@@ -158,7 +162,7 @@ func (p *pool) richJob(word string, add func(string, []int)) {
 // which there are only hidden packages come last.
 func (p *pool) jobs(req *Request) ([]job, error) {
 	var out []job
-	nf := &NotFound{Near: map[string]string{}}
+	nf := &NotFound{Near: map[string]string{}, Best: map[string]string{}}
 	un := &Unsolvable{}
 	add := func(word string, candidates []int) {
 		if len(candidates) > 0 {
@@ -167,7 +171,9 @@ func (p *pool) jobs(req *Request) ([]job, error) {
 			un.Problems = append(un.Problems, problem)
 		} else {
 			nf.Words = append(nf.Words, word)
-			if near := p.near(word); near != "" {
+			if best := p.bestOf(word); best != "" {
+				nf.Best[word] = best
+			} else if near := p.near(word); near != "" {
 				nf.Near[word] = near
 			}
 		}
