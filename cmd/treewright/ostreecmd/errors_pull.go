@@ -35,6 +35,8 @@ func pullSentence(err error) string {
 	switch {
 	case errors.As(err, &object) && errors.As(err, &name):
 		return fmt.Sprintf("%s: %s", object.Object, fileNameSentence(name.Name))
+	case errors.As(err, &ref) && ref.Summary && ref.Ref.Collection != "":
+		return fmt.Sprintf("No such branch %s in repository summary", ref.Ref)
 	case errors.As(err, &ref) && ref.Summary:
 		return fmt.Sprintf("No such branch '%s' in repository summary", ref.Ref.Name)
 	case errors.As(err, &ref):

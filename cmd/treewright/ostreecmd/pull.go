@@ -60,6 +60,10 @@ func (e *env) openRemote(ctx context.Context, r *repo.Repo, name string, n netwo
 			o.Headers = append(o.Headers, [2]string{k, v})
 		}
 	}
+	var err error
+	if o.Keys, err = e.checkerOptions(); err != nil {
+		return nil, err
+	}
 	return pull.OpenRemote(ctx, r, name, o)
 }
 

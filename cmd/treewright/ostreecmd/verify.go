@@ -27,20 +27,6 @@ func (e *env) addVerify(o *pull.Options, remote string, k verifyKinds) error {
 	return nil
 }
 
-// addRemoteVerify makes a pull judge the signatures that the options of a remote want.
-func (e *env) addRemoteVerify(o *pull.Options, remote string) error {
-	with, err := e.checkerOptions()
-	if err != nil {
-		return err
-	}
-	check, err := sign.RemoteChecker(o.To, remote, with)
-	if err != nil {
-		return err
-	}
-	o.VerifyCommit, o.VerifySummary = check.Commit, check.Summary
-	return nil
-}
-
 // checkerOptions are what the environment says of keys.
 func (e *env) checkerOptions() (o sign.CheckerOptions, err error) {
 	o.Keyrings, o.Allow = e.keyrings(), e.allow()

@@ -10,6 +10,7 @@ import (
 	"github.com/treewright/treewright/pkg/ostree"
 	"github.com/treewright/treewright/pkg/ostree/remote"
 	"github.com/treewright/treewright/pkg/ostree/repo"
+	"github.com/treewright/treewright/pkg/ostree/sign"
 )
 
 // RemoteOptions say how a remote is reached, besides what its configuration says.
@@ -21,6 +22,8 @@ type RemoteOptions struct {
 	Cache       string // folder for summaries; "": none are kept
 	StrictCache bool   // see [remote.Options]
 	SystemProxy bool   // use the proxy that the environment names
+
+	Keys sign.CheckerOptions // that signatures which the remote wants are judged by
 }
 
 // Remote is a remote whose source is open. Close it behind its use.
@@ -30,6 +33,7 @@ type Remote struct {
 	Collection string
 	Branches   []string // to pull when none are named
 
+	// What judges the signatures that the remote wants; nil: it wants none.
 	VerifyCommit  func(c ostree.Checksum, raw []byte, detached ostree.Metadata) error
 	VerifySummary func(raw, sig []byte) error
 
@@ -60,6 +64,11 @@ func OpenRemote(ctx context.Context, r *repo.Repo, name string, o RemoteOptions)
 	}
 	out := &Remote{Name: name, Branches: m.List("branches"), close: func() {}}
 	out.Collection, _ = m.Option("collection-id")
+	check, err := sign.RemoteChecker(r, name, o.Keys)
+	if err != nil {
+		return nil, err
+	}
+	out.VerifyCommit, out.VerifySummary = check.Commit, check.Summary
 	so, err := sourceOptions(r, m, o)
 	if err != nil {
 		return nil, err

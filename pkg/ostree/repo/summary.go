@@ -274,7 +274,9 @@ func (r *Repo) otherCollections() ([]ostree.Collection, error) {
 func (r *Repo) summaryRefs(refs map[string]ostree.Checksum) ([]ostree.SummaryRef, error) {
 	var out []ostree.SummaryRef
 	for _, name := range slices.Sorted(maps.Keys(refs)) {
-		raw, err := r.ReadObject(ostree.TypeCommit, refs[name])
+		// Damage is for fsck and for who pulls: one commit must not keep the refs of all
+		// others from being published.
+		raw, err := r.ReadRaw(ostree.TypeCommit, refs[name])
 		if err != nil {
 			return nil, fmt.Errorf("ref %s: %w", name, err)
 		}
