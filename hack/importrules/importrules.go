@@ -19,7 +19,7 @@ var layers = [][]string{
 		"pkg/disk", "pkg/image", "pkg/qemu", "pkg/fixture/tinyrpm",
 	},
 	{ // formats
-		"pkg/treefile", "pkg/rpm", "pkg/repodata", "pkg/repodata/modulemd", "pkg/ostree", "pkg/gvariant", "pkg/keyfile", "pkg/openpgp",
+		"pkg/treefile", "pkg/rpm", "pkg/repodata", "pkg/repodata/modulemd", "pkg/ostree", "pkg/gvariant", "pkg/keyfile", "pkg/openpgp", "pkg/gnutar",
 		"pkg/disk/gpt", "pkg/disk/ext4", "pkg/disk/fat", "pkg/disk/grub", "pkg/image/qcow2", "pkg/image/vdi", "pkg/selinux",
 	},
 	{"pkg/fsutil", "pkg/units", "pkg/digest", "pkg/compress", "pkg/filetree", "pkg/segment", "pkg/nevra", "pkg/spelling", "pkg/datetime"},

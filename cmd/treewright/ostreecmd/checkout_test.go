@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -384,4 +385,11 @@ func TestCheckoutLabels(t *testing.T) {
 	if n, err := unix.Getxattr(filepath.Join(w.oursDir, "out/d/e"), "security.selinux", buf); err != nil || string(buf[:n]) != want {
 		t.Errorf("label of a folder is %q, %v, want %q", buf[:max(n, 0)], err, want)
 	}
+}
+
+// runOurs runs a command and returns its status.
+func runOurs(t *testing.T, stderr io.Writer, args ...string) int {
+	t.Helper()
+	prog := ostreecmd.Program{Name: "ostree", Environ: os.Environ()}
+	return prog.Run(t.Context(), args, ostreecmd.Streams{In: strings.NewReader(""), Out: io.Discard, Err: stderr})
 }

@@ -2,6 +2,7 @@ package repo
 
 import (
 	"context"
+	"io"
 	"path"
 	"runtime"
 	"strings"
@@ -18,6 +19,8 @@ type LsEntry struct {
 	Node     *filetree.Node  // without children and content; nil when only names are asked for
 	Checksum ostree.Checksum // of the file object, or of the dirtree
 	Meta     ostree.Checksum // of a folder's dirmeta
+
+	content []byte // of a file, if it was read ahead
 }
 
 // LsOptions tells what [Repo.Ls] lists.
@@ -26,6 +29,8 @@ type LsOptions struct {
 	Recursive bool   // also what is in folders of the folder
 	DirOnly   bool   // of a folder only itself, unless Recursive
 	NamesOnly bool   // file objects are not looked at
+
+	content int64 // content of at most so many bytes is read ahead
 }
 
 // Ls calls fn with the file at a path of a commit, or with the folder and what is in
@@ -105,12 +110,10 @@ func (l *lister) flush() error {
 	l.read.Go(func() error {
 		defer close(b.done)
 		for _, i := range b.files {
-			h, err := l.r.StatFile(b.entries[i].Checksum)
-			if err != nil {
+			if err := l.look(&b.entries[i]); err != nil {
 				b.err, b.entries = err, b.entries[:i+1]
 				return nil
 			}
-			b.entries[i].Node = h.Node()
 		}
 		return nil
 	})
@@ -120,6 +123,29 @@ func (l *lister) flush() error {
 	case <-l.ctx.Done():
 		return context.Cause(l.ctx)
 	}
+}
+
+// look reads the header of a file, and the content if that is wanted.
+func (l *lister) look(e *LsEntry) error {
+	if l.o.content == 0 {
+		h, err := l.r.StatFile(e.Checksum)
+		if err == nil {
+			e.Node = h.Node()
+		}
+		return err
+	}
+	h, content, err := l.r.OpenFile(e.Checksum)
+	if err != nil {
+		return err
+	}
+	defer content.Close()
+	e.Node = h.Node()
+	if h.IsLink() || h.Size == 0 || h.Size > l.o.content {
+		return nil
+	}
+	e.content = make([]byte, h.Size)
+	_, err = io.ReadFull(content, e.content)
+	return objectError(ostree.TypeFile, e.Checksum, err)
 }
 
 // add puts an entry into the batch.
