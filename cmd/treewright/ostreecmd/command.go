@@ -36,8 +36,25 @@ func newGroup(name, summary string, sub ...*command) *command {
 // commands are those of ostree, in the order that help has them.
 func commands() []*command {
 	return []*command{
-		catCommand(), checkoutCommand(), commitCommand(), configCommand(), diffCommand(), exportCommand(), fsckCommand(), initCommand(), logCommand(), lsCommand(),
-		pullLocalCommand(), pullCommand(), refsCommand(), remoteCommand(), resetCommand(), revParseCommand(), showCommand(), summaryCommand(),
+		catCommand(),
+		checkoutCommand(),
+		commitCommand(),
+		configCommand(),
+		diffCommand(),
+		exportCommand(),
+		fsckCommand(),
+		initCommand(),
+		logCommand(),
+		lsCommand(),
+		pruneCommand(),
+		pullCommand(),
+		pullLocalCommand(),
+		refsCommand(),
+		remoteCommand(),
+		resetCommand(),
+		revParseCommand(),
+		showCommand(),
+		summaryCommand(),
 	}
 }
 

@@ -9,6 +9,7 @@ func sentence(err error) string {
 		remoteSentence,
 		unusableSentence,
 		fsckSentence,
+		lockSentence,
 		pullSentence,
 		transferSentence,
 		refSentence,

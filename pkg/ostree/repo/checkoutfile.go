@@ -99,6 +99,9 @@ func (c *checkout) link(f *folder, e ostree.FileEntry) (bool, error) {
 	if c.r.mode == ostree.ModeArchive {
 		return false, &LinkModeError{c.r.mode, c.o.UserMode}
 	}
+	if c.r.parent != nil && !c.r.own(ostree.TypeFile, e.Checksum) {
+		return false, nil // that of another repository
+	}
 	g, err := c.glance(e.Checksum)
 	if err != nil || c.mustCopy(&g) {
 		return false, err

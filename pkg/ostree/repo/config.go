@@ -3,6 +3,7 @@ package repo
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"strconv"
 
@@ -51,6 +52,13 @@ func readKeyFile(name string) (*keyfile.File, error) {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return k, nil
+}
+
+// with is the configuration with one value changed.
+func (c config) with(key, value string) config {
+	c = maps.Clone(c)
+	c[key] = value
+	return c
 }
 
 // flag reads a boolean.

@@ -29,6 +29,9 @@ func (r *Repo) StatFile(c ostree.Checksum) (*ostree.File, error) {
 		stat = statBareUser
 	}
 	h, err := stat(r.objectPath(ostree.TypeFile, c))
+	if r.above(err) {
+		return r.parent.StatFile(c)
+	}
 	if err != nil {
 		return nil, objectError(ostree.TypeFile, c, err)
 	}
@@ -44,6 +47,9 @@ func (r *Repo) OpenFile(c ostree.Checksum) (*ostree.File, io.ReadCloser, error) 
 		open = r.openArchive
 	}
 	h, rc, err := open(c)
+	if r.above(err) {
+		return r.parent.OpenFile(c)
+	}
 	if err != nil {
 		return nil, nil, objectError(ostree.TypeFile, c, err)
 	}
@@ -111,7 +117,7 @@ func (r *Repo) openArchive(c ostree.Checksum) (*ostree.File, io.ReadCloser, erro
 	if err != nil {
 		return nil, nil, errors.Join(err, f.Close())
 	}
-	return h, &archived{c: c, pool: &r.pool, f: f, br: br, z: z, left: h.Size}, nil
+	return h, &archived{c: c, pool: r.pool, f: f, br: br, z: z, left: h.Size}, nil
 }
 
 // archived is the content of a .filez.
@@ -168,9 +174,13 @@ func (a *archived) Close() error {
 
 // openBare opens a file of one of the bare modes.
 func (r *Repo) openBare(c ostree.Checksum) (*ostree.File, io.ReadCloser, error) {
-	h, err := r.StatFile(c)
+	stat := r.statBare
+	if r.mode == ostree.ModeBareUser {
+		stat = statBareUser
+	}
+	h, err := stat(r.objectPath(ostree.TypeFile, c))
 	if err != nil {
-		return nil, nil, errors.Unwrap(err) // OpenFile names the object
+		return nil, nil, err
 	}
 	if h.IsLink() {
 		return h, noContent, nil
@@ -277,6 +287,9 @@ func (c Content) Link(path string, mode uint32) (bool, error) {
 	object := c.Repo.objectPath(ostree.TypeFile, c.Checksum)
 	var st unix.Stat_t
 	if err := unix.Lstat(object, &st); err != nil {
+		if c.Repo.above(err) {
+			return Content{c.Repo.parent, c.Checksum}.Link(path, mode)
+		}
 		return false, objectError(ostree.TypeFile, c.Checksum, err)
 	}
 	if st.Mode != unix.S_IFREG|mode {

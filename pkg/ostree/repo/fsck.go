@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"slices"
 
 	"github.com/treewright/treewright/pkg/ostree"
@@ -149,7 +148,7 @@ type fsck struct {
 
 func (f *fsck) fill() {
 	if f.o.Workers <= 0 {
-		f.o.Workers = runtime.GOMAXPROCS(0)
+		f.o.Workers = workers()
 	}
 	if f.o.Stage == nil {
 		f.o.Stage = func(FsckStage, int) {}

@@ -81,7 +81,7 @@ func (v *verifier) note(i int, err error) error {
 func (r *Repo) verifyObject(o Object) error {
 	switch o.Type {
 	case ostree.TypeFile:
-		return r.verifyFile(o.Checksum)
+		return r.VerifyFile(o.Checksum)
 	case ostree.TypePayloadLink, ostree.TypeFileXattrs, ostree.TypeFileXattrsLink:
 		return nil // the files that need them tell
 	}
@@ -102,8 +102,8 @@ func (r *Repo) verifyObject(o Object) error {
 	return objectError(o.Type, o.Checksum, err)
 }
 
-// verifyFile reads a file object and compares it with its checksum.
-func (r *Repo) verifyFile(c ostree.Checksum) error {
+// VerifyFile reads a file object and compares it with its checksum.
+func (r *Repo) VerifyFile(c ostree.Checksum) error {
 	h, rc, err := r.OpenFile(c)
 	if err != nil {
 		return err

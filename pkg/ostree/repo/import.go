@@ -79,6 +79,9 @@ func (t *Txn) ImportFile(src *Repo, c ostree.Checksum, o ImportOptions) (written
 	if there, err := t.has(ostree.TypeFile, c); err != nil || there {
 		return 0, err
 	}
+	for src.parent != nil && !src.own(ostree.TypeFile, c) {
+		src = src.parent
+	}
 	if o.UserOnly {
 		h, err := src.StatFile(c)
 		if err == nil {
@@ -113,23 +116,6 @@ func (t *Txn) ImportFile(src *Repo, c ostree.Checksum, o ImportOptions) (written
 	}
 	defer rc.Close()
 	return t.importContent(c, h, rc, o)
-}
-
-// VerifyFile compares a file object with its checksum.
-func (r *Repo) VerifyFile(c ostree.Checksum) error {
-	h, rc, err := r.OpenFile(c)
-	if err != nil {
-		return err
-	}
-	defer rc.Close()
-	sum, err := h.NewHash()
-	if err != nil {
-		return objectError(ostree.TypeFile, c, err)
-	}
-	if _, err := io.Copy(sum, rc); err != nil {
-		return err
-	}
-	return mismatch(c, sum)
 }
 
 // mismatch is nil when sum is at the checksum of the file object c.
@@ -294,7 +280,7 @@ func (r *Repo) inflate(c ostree.Checksum, br *bufio.Reader) (*ostree.File, io.Re
 	if err != nil {
 		return nil, nil, err
 	}
-	return h, &inflated{archived{c: c, pool: &r.pool, z: z, left: h.Size}}, nil
+	return h, &inflated{archived{c: c, pool: r.pool, z: z, left: h.Size}}, nil
 }
 
 // inflated is the content of a .filez that somebody else reads and closes.

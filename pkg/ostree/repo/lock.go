@@ -18,20 +18,87 @@ const lockTimeout = 300 // seconds, where the configuration says nothing
 
 // lock takes the repository's lock as libostree does for all but prune: a shared
 // open-file-description lock on .lock. It ends when the file is closed. The file is
-// nil when the configuration turns locks off.
-func (r *Repo) lock(ctx context.Context) (*os.File, error) {
-	f, err := r.lockUntil(ctx.Done())
+// nil when the configuration turns locks off, or the lock is held already.
+func (r *Repo) lock(ctx context.Context) (*os.File, error) { return r.lockAs(ctx, false) }
+
+func (r *Repo) lockAs(ctx context.Context, exclusive bool) (*os.File, error) {
+	f, err := r.lockUntil(ctx.Done(), exclusive)
 	if errors.Is(err, errStopped) {
 		err = context.Cause(ctx)
 	}
 	return f, err
 }
 
+// held is a lock that [Repo.WithLock] has taken.
+type held struct {
+	f         *os.File // nil: locks are off
+	exclusive bool
+}
+
+// WithLock calls fn with the repository locked: shared with others who add to it, or
+// exclusive, when something is to be removed. What fn does with its Repo finds the lock
+// taken; a shared one becomes exclusive while an exclusive one is asked for. It waits as
+// [Repo.Begin] does.
+func (r *Repo) WithLock(ctx context.Context, exclusive bool, fn func(*Repo) error) (err error) {
+	switch {
+	case r.held != nil && (r.held.exclusive || !exclusive):
+		return fn(r)
+	case r.held != nil:
+		return r.raise(ctx, fn)
+	}
+	f, err := r.lockAs(ctx, exclusive)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, unlock(f)) }()
+	locked := *r
+	locked.held = &held{f, exclusive}
+	return fn(&locked)
+}
+
+// raise makes the shared lock that is held exclusive for a while.
+func (r *Repo) raise(ctx context.Context, fn func(*Repo) error) (err error) {
+	if r.held.f != nil {
+		seconds, err := r.config.number("core.lock-timeout-secs", lockTimeout)
+		if err != nil {
+			return err
+		}
+		if err := waitLock(ctx.Done(), r.held.f, true, seconds); err != nil {
+			return r.lockError(err, true)
+		}
+		defer func() { err = errors.Join(err, tryLock(r.held.f, false)) }()
+	}
+	locked := *r
+	locked.held = &held{r.held.f, true}
+	return fn(&locked)
+}
+
+// A LockError tells that the repository's lock could not be had.
+type LockError struct {
+	Path      string
+	Exclusive bool
+	Err       error // wraps ErrLocked, or is of the system
+}
+
+func (e *LockError) Error() string { return fmt.Sprintf("repository %s: %v", e.Path, e.Err) }
+
+func (e *LockError) Unwrap() error { return e.Err }
+
+func (r *Repo) lockError(err error, exclusive bool) error {
+	if errors.Is(err, errStopped) {
+		return err
+	}
+	return &LockError{r.path, exclusive, err}
+}
+
 // errStopped tells that done was closed first.
 var errStopped = errors.New("stopped")
 
 // lockUntil is lock for callers without a context: done may be nil.
-func (r *Repo) lockUntil(done <-chan struct{}) (*os.File, error) {
+func (r *Repo) lockUntil(done <-chan struct{}, exclusive bool) (*os.File, error) {
+	if r.held != nil && (r.held.exclusive || !exclusive) {
+		return nil, nil
+	}
 	on, err := r.config.flag("core.locking", true)
 	if err != nil || !on {
 		return nil, err
@@ -44,9 +111,9 @@ func (r *Repo) lockUntil(done <-chan struct{}) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := waitLock(done, f, seconds); err != nil {
+	if err := waitLock(done, f, exclusive, seconds); err != nil {
 		f.Close()
-		return nil, fmt.Errorf("repository %s: %w", r.path, err)
+		return nil, r.lockError(err, exclusive)
 	}
 	return f, nil
 }
@@ -64,11 +131,11 @@ func tryLock(f *os.File, exclusive bool) error {
 	return err
 }
 
-// waitLock waits for a shared lock; a negative number of seconds is for ever.
-func waitLock(done <-chan struct{}, f *os.File, seconds int) error {
+// waitLock waits for a lock; a negative number of seconds is for ever.
+func waitLock(done <-chan struct{}, f *os.File, exclusive bool, seconds int) error {
 	const pause = 100 * time.Millisecond
 	for waited := time.Duration(0); ; waited += pause {
-		err := tryLock(f, false)
+		err := tryLock(f, exclusive)
 		if !errors.Is(err, unix.EAGAIN) {
 			return err
 		}

@@ -89,11 +89,23 @@ func openRegular(path string) (*os.File, int64, error) {
 	return f, st.Size(), nil
 }
 
+// above tells whether what was not found is to be looked for in the parent.
+func (r *Repo) above(err error) bool { return r.parent != nil && errors.Is(err, fs.ErrNotExist) }
+
+// own tells whether an object lies in this repository itself.
+func (r *Repo) own(t ostree.ObjectType, c ostree.Checksum) bool {
+	var st unix.Stat_t
+	return unix.Lstat(r.objectPath(t, c), &st) == nil
+}
+
 // Has tells whether an object is there.
 func (r *Repo) Has(t ostree.ObjectType, c ostree.Checksum) (bool, error) {
 	var st unix.Stat_t
 	err := unix.Lstat(r.objectPath(t, c), &st)
 	if errors.Is(err, fs.ErrNotExist) {
+		if r.parent != nil {
+			return r.parent.Has(t, c)
+		}
 		return false, nil
 	}
 	return err == nil, objectError(t, c, err)
@@ -102,6 +114,9 @@ func (r *Repo) Has(t ostree.ObjectType, c ostree.Checksum) (bool, error) {
 // StoredSize is the size, in bytes, of an object as it lies in the repository.
 func (r *Repo) StoredSize(t ostree.ObjectType, c ostree.Checksum) (int64, error) {
 	st, err := os.Lstat(r.objectPath(t, c))
+	if r.above(err) {
+		return r.parent.StoredSize(t, c)
+	}
 	if err != nil {
 		return 0, objectError(t, c, err)
 	}
@@ -117,6 +132,9 @@ func (r *Repo) ReadObject(t ostree.ObjectType, c ostree.Checksum) ([]byte, error
 		return nil, objectError(t, c, fmt.Errorf("reading it as metadata: %w", ostree.ErrUnsupported))
 	}
 	b, err := readMetadata(r.objectPath(t, c))
+	if r.above(err) {
+		return r.parent.ReadObject(t, c)
+	}
 	if err != nil {
 		return nil, objectError(t, c, err)
 	}
@@ -247,5 +265,8 @@ func (r *Repo) ReadRaw(t ostree.ObjectType, c ostree.Checksum) ([]byte, error) {
 		return nil, objectError(t, c, fmt.Errorf("reading it as metadata: %w", ostree.ErrUnsupported))
 	}
 	b, err := readMetadata(r.objectPath(t, c))
+	if r.above(err) {
+		return r.parent.ReadRaw(t, c)
+	}
 	return b, objectError(t, c, err)
 }

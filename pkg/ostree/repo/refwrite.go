@@ -56,7 +56,7 @@ func (r *Repo) DeleteRef(name string) error {
 //
 // The error wraps a [*RefError], or [ostree.ErrNotFound] for a commit.
 func (r *Repo) ChangeRefs(changes ...RefChange) (err error) {
-	lock, err := r.lockUntil(nil)
+	lock, err := r.lockUntil(nil, false)
 	if err != nil {
 		return err
 	}

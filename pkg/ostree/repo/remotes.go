@@ -2,7 +2,6 @@ package repo
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"maps"
 	"os"
@@ -111,10 +110,7 @@ func (m *Remote) URL() (string, error) {
 // repository is a system's, and of the repository that core.parent names.
 func (r *Repo) Remotes() ([]*Remote, error) {
 	byName := map[string]*Remote{}
-	for at, depth := r, 0; at != nil; depth++ {
-		if depth > maxParents {
-			return nil, fmt.Errorf("repository %s: more than %d parents: %w", r.path, maxParents, ostree.ErrMalformed)
-		}
+	for at := r; at != nil; at = at.parent {
 		own, err := at.ownRemotes()
 		if err != nil {
 			return nil, err
@@ -124,9 +120,6 @@ func (r *Repo) Remotes() ([]*Remote, error) {
 				byName[m.Name] = m
 			}
 		}
-		if at, err = at.openParent(); err != nil {
-			return nil, err
-		}
 	}
 	out := slices.Collect(maps.Values(byName))
 	slices.SortFunc(out, func(a, b *Remote) int { return strings.Compare(a.Name, b.Name) })
@@ -135,19 +128,6 @@ func (r *Repo) Remotes() ([]*Remote, error) {
 
 // maxParents bounds chains of core.parent.
 const maxParents = 16
-
-// openParent opens the repository that core.parent names; nil: none.
-func (r *Repo) openParent() (*Repo, error) {
-	path := r.config["core.parent"]
-	if path == "" {
-		return nil, nil
-	}
-	p, err := Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("repository %s: core.parent: %w", r.path, err)
-	}
-	return p, nil
-}
 
 // ownRemotes lists the remotes of this repository alone. A name that stands in the
 // configuration comes from there, whatever remotes.d says of it.

@@ -28,8 +28,6 @@
 // Metadata objects are compared with their checksums whenever they are read; content
 // is by [Repo.Fsck] alone.
 //
-// Not here: prune, pull, signatures, core.parent, and the mode bare-split-xattrs.
-//
 // Source: ostree 2022.7 and 2026.4 as observed; see docs/FORMATS.md.
 package repo
 
@@ -59,7 +57,9 @@ type Repo struct {
 	fsync  bool
 	xattrs bool // extended attributes are read and written
 	room   roomRule
-	pool   readerPool
+	parent *Repo // where to look for what is not here; nil: nowhere
+	pool   *readerPool
+	held   *held            // the lock, in a Repo of WithLock
 	clock  func() time.Time // nil: see SetClock
 }
 
@@ -136,7 +136,12 @@ func tryUserXattr(dir string) error {
 }
 
 // Open opens a repository. The error is [ostree.ErrNotFound] when there is none.
-func Open(path string) (*Repo, error) {
+//
+// Objects and refs that are not in it are looked for in the repository that core.parent
+// names, and so on.
+func Open(path string) (*Repo, error) { return open(path, maxParents) }
+
+func open(path string, parents int) (*Repo, error) {
 	f, err := readKeyFile(filepath.Join(path, "config"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("repository %s: %w", path, ostree.ErrNotFound)
@@ -144,9 +149,17 @@ func Open(path string) (*Repo, error) {
 	if err != nil {
 		return nil, fmt.Errorf("repository %s: %w", path, err)
 	}
-	r := &Repo{path: path, keys: f, config: flatten(f)}
+	r := &Repo{path: path, keys: f, config: flatten(f), pool: &readerPool{}}
 	if err := r.configure(); err != nil {
 		return nil, fmt.Errorf("repository %s: config: %w", path, err)
+	}
+	if p := r.config["core.parent"]; p != "" {
+		if parents == 0 {
+			return nil, fmt.Errorf("repository %s: core.parent: more than %d in a row: %w", path, maxParents, ostree.ErrUnsupported)
+		}
+		if r.parent, err = open(p, parents-1); err != nil {
+			return nil, fmt.Errorf("repository %s: core.parent: %w", path, err)
+		}
 	}
 	return r, nil
 }

@@ -56,6 +56,9 @@ func (r *Repo) resolveBase(rev string) (c ostree.Checksum, err error) {
 			return c, err
 		}
 	}
+	if r.parent != nil {
+		return r.parent.resolveBase(rev)
+	}
 	return c, &RefError{Name: rev, In: r.path, Err: ostree.ErrNotFound}
 }
 

@@ -227,6 +227,11 @@ func (t *Txn) publish(names []string, whole bool) error {
 		if err := t.publishOne(name); err != nil {
 			return err
 		}
+		if o, ok := t.r.parseName(name[:2], name[3:]); ok && o.Type == ostree.TypeCommit {
+			if err := t.r.removeTombstone(o.Checksum); err != nil {
+				return err
+			}
+		}
 	}
 	return t.r.syncDirs(dirs)
 }

@@ -1,0 +1,31 @@
+package ostreecmd
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/treewright/treewright/pkg/ostree/repo"
+)
+
+// lockSentence is about what must not be done now: a repository that others work on, a
+// commit that a ref points to.
+func lockSentence(err error) string {
+	var lock *repo.LockError
+	var refers *repo.RefersError
+	switch {
+	case errors.As(err, &lock):
+		how, why := "shared", strerror(lock.Err)
+		if lock.Exclusive {
+			how = "exclusive"
+		}
+		if errors.Is(lock, repo.ErrLocked) {
+			why = "Resource temporarily unavailable"
+		}
+		return fmt.Sprintf("Locking repo %s failed: %s", how, why)
+	case errors.As(err, &refers) && refers.Ref.Collection == "":
+		return fmt.Sprintf("Commit '%s' is referenced by '%s'", refers.Commit, refers.Ref.Name)
+	case errors.As(err, &refers):
+		return fmt.Sprintf("Commit '%s' is referenced by %s", refers.Commit, refers.Ref)
+	}
+	return ""
+}
