@@ -54,6 +54,7 @@ func commands() []*command {
 		resetCommand(),
 		revParseCommand(),
 		showCommand(),
+		staticDeltaCommand(),
 		summaryCommand(),
 	}
 }

@@ -126,7 +126,7 @@ func (p Program) group(c *command, title string, args []string, s Streams) error
 	if err := p.help(s.Err, c, title); err != nil {
 		return err
 	}
-	if c.name == "ostree" {
+	if c.name == "ostree" || c.name == "static-delta" {
 		return errors.New("No command specified")
 	}
 	return fmt.Errorf("No %q subcommand specified", c.name)

@@ -41,6 +41,16 @@ type Options struct {
 	To   ostree.Checksum
 	Time int64 // seconds since 1970 UTC, for the superblock
 
+	// File is the path of the superblock, with the parts beside it; "": the delta's
+	// folder in the repository.
+	File   string
+	Inline bool // parts are in the superblock, not in files of their own
+	// Order is the byte order that the superblock's numbers have: 'l' or 'B'; 0 is 'l'.
+	Order byte
+	// Sign returns signatures of the superblock, which is then wrapped with them; such a
+	// delta can be applied, but not be pulled. nil does not.
+	Sign func(superblock []byte) (ostree.Metadata, error)
+
 	// MinFallbackSize is the content size, in bytes, above which an object is left
 	// to be fetched whole. Zero: DefaultMinFallbackSize; negative: never.
 	MinFallbackSize int64
@@ -56,12 +66,17 @@ type Options struct {
 
 // Report is what was written.
 type Report struct {
-	Dir       string // path of the delta's folder
+	Dir       string // path of the delta's folder; that of Options.File
 	Parts     int
 	Fallbacks int
 	Objects   int   // new in TO, the commit not counted
 	Size      int64 // bytes of superblock and parts
 	Fetched   int64 // bytes of the fallback objects
+
+	Metadata, Regular, Links int // of Objects
+	Modified                 int // files whose names were in FROM with other content
+	Headers                  []PartHeader
+	Loose                    int64 // bytes of the objects in parts, as they lie in the repository
 }
 
 func (o *Options) fill() {
@@ -74,6 +89,9 @@ func (o *Options) fill() {
 	if o.Workers <= 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
+	if o.Order == 0 {
+		o.Order = 'l'
+	}
 	if o.Progress == nil {
 		o.Progress = func(int64, int64) {}
 	}
@@ -84,7 +102,7 @@ func (o *Options) fill() {
 // update.
 func Generate(ctx context.Context, r ObjectReader, repoDir string, o Options) (*Report, error) {
 	o.fill()
-	g := &generator{r: r, o: o, sb: Superblock{Timestamp: o.Time, From: o.From, To: o.To}}
+	g := &generator{r: r, o: o, sb: Superblock{Timestamp: o.Time, From: o.From, To: o.To, Order: o.Order}}
 	report, err := g.run(ctx, repoDir)
 	if err != nil {
 		from := "nothing"
@@ -101,6 +119,8 @@ type generator struct {
 	o  Options
 	sb Superblock
 
+	report Report
+
 	dir   string // where the files are put together
 	group *errgroup.Group
 	mu    sync.Mutex // of sb.Parts
@@ -116,7 +136,7 @@ func (g *generator) run(ctx context.Context, repoDir string) (_ *Report, err err
 	if err != nil {
 		return nil, err
 	}
-	if g.dir, err = os.MkdirTemp(filepath.Join(repoDir, "tmp"), "delta-*"); err != nil {
+	if err := g.makeDir(repoDir); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -127,132 +147,38 @@ func (g *generator) run(ctx context.Context, repoDir string) (_ *Report, err err
 	if err := g.pack(ctx, fresh); err != nil {
 		return nil, err
 	}
-	raw, err := g.sb.Encode()
+	if err := g.embed(); err != nil {
+		return nil, err
+	}
+	raw, err := g.superblock()
 	if err != nil {
 		return nil, err
+	}
+	g.count(fresh, int64(len(raw)))
+	if g.o.File != "" {
+		g.report.Dir = filepath.Dir(g.o.File)
+		return &g.report, g.moveFiles(raw)
 	}
 	if err := fsutil.WriteBytes(filepath.Join(g.dir, "superblock"), 0o644, raw); err != nil {
 		return nil, err
 	}
-	report := &Report{Dir: filepath.Join(repoDir, Dir(g.o.From, g.o.To)), Parts: len(g.sb.Parts),
-		Fallbacks: len(g.sb.Fallbacks), Objects: len(fresh), Size: int64(len(raw))}
+	g.report.Dir = filepath.Join(repoDir, Dir(g.o.From, g.o.To))
+	return &g.report, publish(g.dir, g.report.Dir)
+}
+
+// count fills in the report.
+func (g *generator) count(fresh []ObjectName, superblock int64) {
+	r := &g.report
+	r.Parts, r.Fallbacks, r.Objects = len(g.sb.Parts), len(g.sb.Fallbacks), len(fresh)
+	r.Headers, r.Size = g.sb.Parts, superblock
 	for _, p := range g.sb.Parts {
-		report.Size += int64(p.Size)
+		if !g.o.Inline { // else it is in the superblock
+			r.Size += int64(p.Size)
+		}
 	}
 	for _, f := range g.sb.Fallbacks {
-		report.Fetched += int64(f.Size)
+		r.Fetched += int64(f.Size)
 	}
-	return report, publish(g.dir, report.Dir)
-}
-
-// publish moves the finished folder to its place.
-func publish(tmp, dir string) error {
-	if err := os.Chmod(tmp, 0o755); err != nil {
-		return err
-	}
-	if err := fsutil.SyncDir(tmp); err != nil {
-		return err
-	}
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-		return err
-	}
-	if err := os.Rename(tmp, dir); err == nil {
-		return nil
-	}
-	// Something is there: move it out of the way, so that no client sees a mix.
-	old := tmp + "-old"
-	if err := os.Rename(dir, old); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	return errors.Join(os.Rename(tmp, dir), os.RemoveAll(old))
-}
-
-// newObjects lists what TO has and FROM has not, metadata first, then files in the
-// order of their paths, so that alike ones are near each other.
-func (g *generator) newObjects(ctx context.Context) ([]ObjectName, error) {
-	old := map[ObjectName]bool{}
-	if g.o.From != nil {
-		if _, err := g.walkCommit(ctx, *g.o.From, old); err != nil {
-			return nil, err
-		}
-	}
-	all, err := g.walkCommit(ctx, g.o.To, old)
-	if err != nil {
-		return nil, err
-	}
-	if g.sb.Commit, err = g.r.ReadObject(ostree.TypeCommit, g.o.To); err != nil {
-		return nil, err
-	}
-	var meta, files []ObjectName
-	for _, o := range all {
-		if o.Type == ostree.TypeFile {
-			files = append(files, o)
-		} else {
-			meta = append(meta, o)
-		}
-	}
-	return append(meta, files...), nil
-}
-
-// walkCommit returns the objects of a commit's tree that are not in seen, each
-// once, and adds them to it.
-func (g *generator) walkCommit(ctx context.Context, c ostree.Checksum, seen map[ObjectName]bool) ([]ObjectName, error) {
-	raw, err := g.r.ReadObject(ostree.TypeCommit, c)
-	if err != nil {
-		return nil, err
-	}
-	commit, err := ostree.ParseCommit(raw)
-	if err != nil {
-		return nil, fmt.Errorf("object %s.commit: %w", c, err)
-	}
-	w := walker{ctx: ctx, r: g.r, seen: seen}
-	w.add(ostree.TypeDirMeta, commit.RootMeta)
-	err = w.tree(commit.Root)
-	return w.found, err
-}
-
-type walker struct {
-	ctx   context.Context
-	r     ObjectReader
-	seen  map[ObjectName]bool
-	found []ObjectName
-}
-
-func (w *walker) add(t ostree.ObjectType, c ostree.Checksum) bool {
-	o := ObjectName{t, c}
-	if w.seen[o] {
-		return false
-	}
-	w.seen[o] = true
-	w.found = append(w.found, o)
-	return true
-}
-
-func (w *walker) tree(c ostree.Checksum) error {
-	if w.ctx.Err() != nil {
-		return context.Cause(w.ctx)
-	}
-	if !w.add(ostree.TypeDirTree, c) {
-		return nil
-	}
-	raw, err := w.r.ReadObject(ostree.TypeDirTree, c)
-	if err != nil {
-		return err
-	}
-	t, err := ostree.ParseDirTree(raw)
-	if err != nil {
-		return fmt.Errorf("object %s.dirtree: %w", c, err)
-	}
-	for _, f := range t.Files {
-		w.add(ostree.TypeFile, f.Checksum)
-	}
-	for _, d := range t.Dirs {
-		w.add(ostree.TypeDirMeta, d.Meta)
-		if err := w.tree(d.Tree); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // pack fills parts one after the other; full ones are compressed meanwhile.
@@ -286,6 +212,8 @@ func (g *generator) add(o ObjectName) error {
 		if err != nil {
 			return err
 		}
+		g.report.Metadata++
+		g.report.Loose += int64(len(raw))
 		g.room(&g.plain, int64(len(raw)))
 		g.plain.addMetadata(o, raw)
 		return nil
@@ -294,14 +222,20 @@ func (g *generator) add(o ObjectName) error {
 	if err != nil {
 		return err
 	}
+	if f.IsLink() {
+		g.report.Links++
+	} else {
+		g.report.Regular++
+	}
+	stored, err := g.r.StoredSize(o.Type, o.Checksum)
+	if err != nil {
+		return err
+	}
 	if g.o.MinFallbackSize > 0 && f.Size > g.o.MinFallbackSize {
-		stored, err := g.r.StoredSize(o.Type, o.Checksum)
-		if err != nil {
-			return err
-		}
 		g.sb.Fallbacks = append(g.sb.Fallbacks, Fallback{o, uint64(stored), uint64(f.Size)})
 		return nil
 	}
+	g.report.Loose += stored
 	f, rc, err := g.r.OpenFile(o.Checksum)
 	if err != nil {
 		return err

@@ -1,12 +1,9 @@
 package delta
 
 import (
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"math/bits"
-	"path"
-	"strings"
 
 	"github.com/treewright/treewright/pkg/gvariant"
 	"github.com/treewright/treewright/pkg/ostree"
@@ -18,7 +15,7 @@ var ErrMalformed = errors.New("static delta is malformed")
 const (
 	superblockType = "(a{sv}tayay(a{sv}aya(say)sstayay)aya(uayttay)a(yaytt))"
 	commitType     = "(a{sv}aya(say)sstayay)"
-	endiannessKey  = "ostree.endianness"
+	partFileType   = "(yay)" // compression, data: a part as a file
 )
 
 // MaxSuperblock is the largest superblock, in bytes, that clients fetch.
@@ -32,6 +29,15 @@ type Superblock struct {
 	Commit    []byte // the commit object TO
 	Parts     []PartHeader
 	Fallbacks []Fallback
+
+	// Order is the byte order that the superblock's numbers have or are to have: 'l' or
+	// 'B'; 0 is 'l'. Guessed tells that the superblock does not say.
+	Order   byte
+	Guessed bool
+	// Detached is the commit's detached metadata; nil: none.
+	Detached ostree.Metadata
+	// Inline are the files of parts; nil when they are files.
+	Inline [][]byte
 }
 
 // ObjectName is an object's type and checksum.
@@ -55,8 +61,7 @@ type Fallback struct {
 	USize uint64 // bytes of content
 }
 
-// Encode returns the superblock's bytes, little-endian. The commit must be a valid
-// one.
+// Encode returns the superblock's bytes. The commit must be a valid one.
 func (s *Superblock) Encode() ([]byte, error) {
 	commit, err := gvariant.Decode(commitType, s.Commit)
 	if err != nil {
@@ -66,26 +71,33 @@ func (s *Superblock) Encode() ([]byte, error) {
 	if s.From != nil {
 		from = s.From[:]
 	}
+	meta, err := s.metadata()
+	if err != nil {
+		return nil, err
+	}
+	swap := func(n uint64) uint64 { return n }
+	if s.Order == 'B' {
+		swap = bits.ReverseBytes64
+	}
 	parts := make([]any, len(s.Parts))
 	for i, p := range s.Parts {
 		var objects []byte
 		for _, o := range p.Objects {
 			objects = append(append(objects, byte(o.Type)), o.Checksum[:]...)
 		}
-		parts[i] = gvariant.Tuple{uint32(0), p.Checksum[:], p.Size, p.USize, objects}
+		parts[i] = gvariant.Tuple{uint32(0), p.Checksum[:], swap(p.Size), swap(p.USize), objects}
 	}
 	fallbacks := make([]any, len(s.Fallbacks))
 	for i, f := range s.Fallbacks {
-		fallbacks[i] = gvariant.Tuple{byte(f.Type), f.Checksum[:], f.Size, f.USize}
+		fallbacks[i] = gvariant.Tuple{byte(f.Type), f.Checksum[:], swap(f.Size), swap(f.USize)}
 	}
-	meta := []any{gvariant.Entry{Key: endiannessKey, Value: gvariant.Variant{Type: "y", Value: byte('l')}}}
 	return gvariant.Encode(superblockType, gvariant.Tuple{
 		meta, bits.ReverseBytes64(uint64(s.Timestamp)), from, s.To[:], commit, []byte(nil), parts, fallbacks,
 	})
 }
 
-// ParseSuperblock decodes a superblock that says its byte order. b is the whole
-// file, at most [MaxSuperblock] bytes. Signed superblocks are not read.
+// ParseSuperblock decodes a superblock. b is the whole file, at most [MaxSuperblock]
+// bytes; of a signed one see [ParseSigned].
 //
 // Every error wraps [ErrMalformed] and names the field.
 func ParseSuperblock(b []byte) (*Superblock, error) {
@@ -97,10 +109,6 @@ func ParseSuperblock(b []byte) (*Superblock, error) {
 		return nil, fmt.Errorf("superblock: %v: %w", err, ErrMalformed)
 	}
 	t := v.(gvariant.Tuple)
-	swap, err := byteOrder(t[0].([]any))
-	if err != nil {
-		return nil, err
-	}
 	s := &Superblock{Timestamp: int64(bits.ReverseBytes64(t[1].(uint64)))}
 	if from := t[2].([]byte); len(from) > 0 {
 		c, err := checksum("from", from)
@@ -112,6 +120,9 @@ func ParseSuperblock(b []byte) (*Superblock, error) {
 	if s.To, err = checksum("to", t[3].([]byte)); err != nil {
 		return nil, err
 	}
+	if err := s.readMetadata(t[0].([]any)); err != nil {
+		return nil, err
+	}
 	if s.Commit, err = gvariant.Encode(commitType, t[4]); err != nil {
 		return nil, fmt.Errorf("commit: %v: %w", err, ErrMalformed)
 	}
@@ -119,7 +130,7 @@ func ParseSuperblock(b []byte) (*Superblock, error) {
 		return nil, fmt.Errorf("recursion is not supported: %w", ErrMalformed)
 	}
 	for i, e := range t[6].([]any) {
-		p, err := parsePart(e.(gvariant.Tuple), swap)
+		p, err := parsePart(e.(gvariant.Tuple))
 		if err != nil {
 			return nil, fmt.Errorf("part %d: %w", i, err)
 		}
@@ -132,37 +143,25 @@ func ParseSuperblock(b []byte) (*Superblock, error) {
 			return nil, fmt.Errorf("fallback %d: %w", i, err)
 		}
 		s.Fallbacks = append(s.Fallbacks, Fallback{
-			ObjectName{ostree.ObjectType(f[0].(byte)), c}, swap(f[2].(uint64)), swap(f[3].(uint64))})
+			ObjectName{ostree.ObjectType(f[0].(byte)), c}, f[2].(uint64), f[3].(uint64)})
+	}
+	if s.Order == 0 {
+		s.guessOrder()
+	}
+	if s.Order == 'B' {
+		s.swapNumbers()
 	}
 	return s, nil
 }
 
-// byteOrder returns what turns the superblock's numbers into this machine's.
-func byteOrder(metadata []any) (func(uint64) uint64, error) {
-	for _, e := range metadata {
-		m := e.(gvariant.Entry)
-		if m.Key != endiannessKey {
-			continue
-		}
-		switch m.Value.(gvariant.Variant).Value {
-		case byte('l'):
-			return func(n uint64) uint64 { return n }, nil
-		case byte('B'):
-			return bits.ReverseBytes64, nil
-		}
-		return nil, fmt.Errorf("metadata %s is neither 'l' nor 'B': %w", endiannessKey, ErrMalformed)
-	}
-	return nil, fmt.Errorf("metadata %s is missing: %w", endiannessKey, ErrMalformed)
-}
-
-func parsePart(t gvariant.Tuple, swap func(uint64) uint64) (p PartHeader, err error) {
+func parsePart(t gvariant.Tuple) (p PartHeader, err error) {
 	if v := t[0].(uint32); v != 0 {
 		return p, fmt.Errorf("version is %d, only 0 is known: %w", v, ErrMalformed)
 	}
 	if p.Checksum, err = checksum("checksum", t[1].([]byte)); err != nil {
 		return p, err
 	}
-	p.Size, p.USize = swap(t[2].(uint64)), swap(t[3].(uint64))
+	p.Size, p.USize = t[2].(uint64), t[3].(uint64)
 	objects := t[4].([]byte)
 	const entry = 1 + len(ostree.Checksum{})
 	if len(objects)%entry != 0 {
@@ -179,18 +178,4 @@ func checksum(field string, b []byte) (c ostree.Checksum, err error) {
 		return c, fmt.Errorf("%s: checksum of %d bytes, want %d: %w", field, len(b), len(c), ErrMalformed)
 	}
 	return ostree.Checksum(b), nil
-}
-
-// Dir returns the delta's folder below the repository: "deltas/PP/REST". from is
-// nil for a delta from nothing.
-func Dir(from *ostree.Checksum, to ostree.Checksum) string {
-	name := encodeName(to)
-	if from != nil {
-		name = encodeName(*from) + "-" + name
-	}
-	return path.Join("deltas", name[:2], name[2:])
-}
-
-func encodeName(c ostree.Checksum) string {
-	return strings.ReplaceAll(base64.RawStdEncoding.EncodeToString(c[:]), "/", "_")
 }

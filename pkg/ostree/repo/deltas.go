@@ -1,6 +1,7 @@
 package repo
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
@@ -50,6 +51,70 @@ func (r *Repo) Deltas() ([]ostree.DeltaDigest, error) {
 	})
 	slices.SortFunc(out, func(a, b ostree.DeltaDigest) int { return strings.Compare(a.Name, b.Name) })
 	return out, err
+}
+
+// DeltaNames lists the static deltas as [Repo.Deltas] does, without reading them.
+func (r *Repo) DeltaNames() ([]string, error) {
+	var out []string
+	err := r.fanOut(deltasDir, func(encoded, dir string) error {
+		name, err := deltaName(encoded)
+		if err != nil {
+			return nil
+		}
+		if _, err := os.Lstat(filepath.Join(dir, "superblock")); err == nil {
+			out = append(out, name)
+		}
+		return nil
+	})
+	slices.Sort(out)
+	return out, err
+}
+
+// DeltaIndexes lists the commits that there are delta indexes for, sorted.
+func (r *Repo) DeltaIndexes() ([]string, error) {
+	var out []string
+	err := r.fanOut(indexesDir, func(encoded, _ string) error {
+		encoded, ok := strings.CutSuffix(encoded, indexExt)
+		if name, err := deltaName(encoded); ok && err == nil && ostree.IsChecksum(name) {
+			out = append(out, name)
+		}
+		return nil
+	})
+	slices.Sort(out)
+	return out, err
+}
+
+// DeleteDelta removes the static delta in a folder of the repository, as delta.Dir
+// names it. The repository is locked for others meanwhile. The error wraps
+// [ostree.ErrNotFound] when there is none.
+func (r *Repo) DeleteDelta(ctx context.Context, dir string) error {
+	return r.WithLock(ctx, true, func(r *Repo) error {
+		p := r.file(filepath.FromSlash(dir))
+		if _, err := os.Lstat(p); missing(err) {
+			return fmt.Errorf("delta %s: %w", dir, ostree.ErrNotFound)
+		} else if err != nil {
+			return err
+		}
+		return removeDelta(p)
+	})
+}
+
+// Reindex writes the delta indexes anew: all of them, or that of one commit.
+func (r *Repo) Reindex(ctx context.Context, to *ostree.Checksum) error {
+	return r.WithLock(ctx, false, func(r *Repo) error {
+		deltas, err := r.Deltas()
+		if err != nil {
+			return err
+		}
+		if to == nil {
+			return r.writeDeltaIndexes(deltas)
+		}
+		deltas = slices.DeleteFunc(deltas, func(d ostree.DeltaDigest) bool { return !strings.HasSuffix(d.Name, to.String()) })
+		if len(deltas) == 0 {
+			return ignoreMissing(os.Remove(r.indexFile(*to)))
+		}
+		return writeIndex(r.indexFile(*to), deltas)
+	})
 }
 
 // fanOut calls fn for each entry of the folders in top: with the folder's and the
@@ -130,14 +195,7 @@ func (r *Repo) writeDeltaIndexes(deltas []ostree.DeltaDigest) error {
 		byFile[f] = append(byFile[f], d)
 	}
 	for _, f := range files {
-		raw, err := ostree.EncodeDeltaIndex(byFile[f])
-		if err != nil {
-			return err
-		}
-		if err := os.MkdirAll(filepath.Dir(f), 0o775); err != nil {
-			return err
-		}
-		if err := fsutil.WriteBytes(f, 0o644, raw); err != nil {
+		if err := writeIndex(f, byFile[f]); err != nil {
 			return err
 		}
 	}
@@ -147,4 +205,16 @@ func (r *Repo) writeDeltaIndexes(deltas []ostree.DeltaDigest) error {
 		}
 		return os.Remove(path)
 	})
+}
+
+// writeIndex writes one delta index.
+func writeIndex(file string, deltas []ostree.DeltaDigest) error {
+	raw, err := ostree.EncodeDeltaIndex(deltas)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o775); err != nil {
+		return err
+	}
+	return fsutil.WriteBytes(file, 0o644, raw)
 }
