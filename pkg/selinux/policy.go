@@ -1,6 +1,7 @@
 package selinux
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -111,6 +112,9 @@ func policyChecksum(root fs.FS, dir string) (string, error) {
 }
 
 func readFile(root fs.FS, name string) ([]byte, error) {
+	if st, err := fs.Stat(root, name); err != nil || !st.Mode().IsRegular() {
+		return nil, cmp.Or(err, fmt.Errorf("%s is no regular file: %w", name, ErrMalformed))
+	}
 	f, err := root.Open(name)
 	if err != nil {
 		return nil, err
