@@ -17,7 +17,10 @@ func commitSentence(err error) string {
 	var kind *source.KindError
 	var open *source.OpenError
 	var left *source.UnmatchedError
+	var name *source.NameError
 	switch {
+	case errors.As(err, &name):
+		return "Invalid UTF-8 in filename " + name.Name
 	case archiveSentence(err) != "":
 		return archiveSentence(err)
 	case errors.As(err, &replace) && replace.Folder:

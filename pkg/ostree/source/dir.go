@@ -8,11 +8,13 @@ import (
 	"path"
 	"runtime"
 	"sync"
+	"unicode/utf8"
 
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
 	"github.com/treewright/treewright/pkg/filetree"
+	"github.com/treewright/treewright/pkg/ostree"
 	"github.com/treewright/treewright/pkg/ostree/repo"
 )
 
@@ -119,6 +121,9 @@ func (f *folderReader) children(n *filetree.Node, dir, at string) error {
 		return err
 	}
 	for _, name := range names {
+		if !utf8.ValidString(name) {
+			return &NameError{Dir: at, Name: name}
+		}
 		file, below := dir+"/"+name, path.Join(at, name)
 		child, err := f.node(file, below)
 		if err != nil {
@@ -142,6 +147,15 @@ func (f *folderReader) children(n *filetree.Node, dir, at string) error {
 	}
 	return nil
 }
+
+// A NameError is a file name that is not UTF-8, which no commit can have.
+type NameError struct{ Dir, Name string }
+
+func (e *NameError) Error() string {
+	return fmt.Sprintf("%s: file name %q is not UTF-8: %v", e.Dir, e.Name, ostree.ErrUnsupported)
+}
+
+func (e *NameError) Unwrap() error { return ostree.ErrUnsupported }
 
 // onDisk is the content of a file on disk.
 type onDisk string
