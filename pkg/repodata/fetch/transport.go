@@ -3,6 +3,7 @@ package fetch
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -40,7 +41,18 @@ func newHTTP(cfg repodata.RepoConfig) (*http.Client, error) {
 	if t.TLSClientConfig, err = tlsConfig(cfg); err != nil {
 		return nil, err
 	}
-	return &http.Client{Transport: t}, nil
+	return &http.Client{Transport: t, CheckRedirect: checkRedirect}, nil
+}
+
+// checkRedirect keeps passwords from other servers, also those of the same host.
+func checkRedirect(req *http.Request, via []*http.Request) error {
+	if len(via) >= 10 {
+		return errors.New("stopped after 10 redirects")
+	}
+	if first := via[0].URL; req.URL.Host != first.Host || req.URL.Scheme != first.Scheme {
+		req.Header.Del("Authorization")
+	}
+	return nil
 }
 
 func tlsConfig(cfg repodata.RepoConfig) (*tls.Config, error) {
