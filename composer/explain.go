@@ -71,8 +71,9 @@ func (r *resolution) elsewhere(ctx context.Context, o *ResolveOptions, words []s
 		if err != nil {
 			continue // nothing is known of it
 		}
+		find := solver.NewFinder([]*repodata.Repo{repo}, o.Arch)
 		for _, w := range words {
-			if p := best(solver.Find([]*repodata.Repo{repo}, o.Arch, w)); p != nil {
+			if p := best(find.Packages(w)); p != nil {
 				how := "enable " + c.ID + " in its .repo file"
 				if len(r.treefile.Repos) > 0 {
 					how = "add " + c.ID + " to repos"

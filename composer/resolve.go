@@ -33,6 +33,8 @@ type ResolveOptions struct {
 	Locked     bool      // take exactly the lockfile's packages
 	Releasever string    // overrides the treefile's
 	RPMRepos   []RPMRepo // add to those beside the treefile, or change their place
+	Cachedir   string    // holds downloads, also of other workdirs; empty: the workdir's cache
+	VarsDir    string    // folder of variables for .repo files, as /etc/dnf/vars; empty: none
 }
 
 // ResolvedPackage is a package that was chosen, with the RPM repository it is from.
@@ -151,28 +153,9 @@ func missingLock(err error, treefile string) error {
 }
 
 func (o *ResolveOptions) resolveWith(ctx context.Context, t *treefile.Treefile, lock *treefile.Lockfile) (*resolution, error) {
-	r := &resolution{treefile: t, configs: map[string]repodata.RepoConfig{}}
-	r.client = &fetch.Client{Cache: o.cacheDir(""), Offline: o.Offline, Time: o.Time, Log: o.Log, Progress: o.Progress}
-	configs, err := o.enabledRepos(t)
+	r, err := o.openRepos(ctx, t)
 	if err != nil {
 		return nil, err
-	}
-	for i, c := range configs {
-		if c.GPGCheck && len(c.GPGKey) == 0 {
-			return nil, &hintError{fmt.Errorf("RPM repository %s: gpgcheck is on, but there is no gpgkey", c.ID),
-				"name the file or URL of its key with gpgkey= in the .repo file, or set gpgcheck=0 if you trust the place it names"}
-		}
-		o.Progress.Step("reading RPM repositories", int64(i), int64(len(configs)))
-		repo, err := r.client.Load(ctx, c)
-		if err != nil && c.SkipMissing && unavailable(ctx, err) {
-			o.Log.WithError(err).Warn("going on without it: skip_if_unavailable is set")
-			continue
-		}
-		if err != nil {
-			return nil, loadError(err)
-		}
-		r.repos = append(r.repos, repo)
-		r.configs[c.ID] = c
 	}
 	o.Progress.Step("choosing packages", 0, 0)
 	if err := r.solve(ctx, o, lock); err != nil {
@@ -180,6 +163,17 @@ func (o *ResolveOptions) resolveWith(ctx context.Context, t *treefile.Treefile, 
 	}
 	o.Log.WithField("packages", len(r.packages)).Info("resolved")
 	return r, nil
+}
+
+// openRepos loads the metadata of the RPM repositories that a treefile uses.
+func (o *ResolveOptions) openRepos(ctx context.Context, t *treefile.Treefile) (*resolution, error) {
+	r := &resolution{treefile: t, configs: map[string]repodata.RepoConfig{}}
+	r.client = &fetch.Client{Cache: o.downloads(), Offline: o.Offline, Time: o.Time, Log: o.Log, Progress: o.Progress}
+	configs, err := o.enabledRepos(t)
+	if err != nil {
+		return nil, err
+	}
+	return r, r.load(ctx, o, configs)
 }
 
 // unavailable tells whether an error says that a repository cannot be had, and not
@@ -197,112 +191,6 @@ func loadError(err error) error {
 		return kindError{err, ErrCorrupt}
 	}
 	return err
-}
-
-// enabledRepos lists the RPM repositories to use: those that the treefile names, or
-// else those enabled in the .repo files beside it; and those of the command line.
-func (o *ResolveOptions) enabledRepos(t *treefile.Treefile) ([]repodata.RepoConfig, error) {
-	all, err := o.repoFiles(t)
-	if err != nil {
-		return nil, err
-	}
-	wanted := slices.Clone(t.Repos)
-	for _, r := range o.RPMRepos {
-		place, err := repoPlace(r.Place, "")
-		if err != nil {
-			return nil, err
-		}
-		i := slices.IndexFunc(all, func(c repodata.RepoConfig) bool { return c.ID == r.ID })
-		if i < 0 {
-			all = append(all, newRepoConfig(r.ID))
-			i = len(all) - 1
-		}
-		all[i].BaseURL, all[i].Mirrorlist, all[i].Metalink, all[i].Enabled = []string{place}, "", "", true
-		if len(t.Repos) > 0 && !slices.Contains(wanted, r.ID) {
-			wanted = append(wanted, r.ID)
-		}
-	}
-	if len(wanted) == 0 {
-		all = slices.DeleteFunc(all, func(c repodata.RepoConfig) bool { return !c.Enabled })
-		if len(all) == 0 {
-			return nil, &hintError{errors.New("no enabled RPM repositories"),
-				"put a .repo file beside the treefile, or give --rpm-repo ID=URL-or-DIR"}
-		}
-		return all, nil
-	}
-	var out []repodata.RepoConfig
-	for _, id := range wanted {
-		i := slices.IndexFunc(all, func(c repodata.RepoConfig) bool { return c.ID == id })
-		if i < 0 {
-			return nil, unknownRepo(id, all)
-		}
-		out = append(out, all[i])
-	}
-	return out, nil
-}
-
-func unknownRepo(id string, known []repodata.RepoConfig) error {
-	ids := make([]string, len(known))
-	for i, c := range known {
-		ids[i] = c.ID
-	}
-	have := "there is no .repo file beside the treefile"
-	if len(ids) > 0 {
-		have = "those known are " + strings.Join(ids, ", ")
-	}
-	return &hintError{fmt.Errorf("RPM repository %s: %w: %s", id, ErrNotFound, have),
-		"give its place with --rpm-repo " + id + "=URL-or-DIR, or put a .repo file with [" + id + "] beside the treefile"}
-}
-
-// repoFiles reads the .repo files beside the treefile, in the order of their names.
-func (o *ResolveOptions) repoFiles(t *treefile.Treefile) ([]repodata.RepoConfig, error) {
-	dir := filepath.Dir(o.Treefile)
-	files, err := filepath.Glob(filepath.Join(dir, "*.repo"))
-	if err != nil {
-		return nil, err
-	}
-	vars := map[string]string{"basearch": o.Arch, "arch": o.Arch}
-	if t.Releasever != "" {
-		vars["releasever"] = t.Releasever
-	}
-	for k, v := range t.RepoVars {
-		vars[k] = v
-	}
-	var out []repodata.RepoConfig
-	for _, f := range files {
-		b, err := os.ReadFile(f)
-		if err != nil {
-			return nil, err
-		}
-		configs, err := repodata.ParseRepoFile(userPath(f), b, vars)
-		if err != nil {
-			return nil, err
-		}
-		for i := range configs {
-			for _, places := range [][]string{configs[i].BaseURL, configs[i].GPGKey} {
-				for j, u := range places {
-					if places[j], err = repoPlace(u, dir); err != nil {
-						return nil, err
-					}
-				}
-			}
-		}
-		out = append(out, configs...)
-	}
-	return out, nil
-}
-
-// repoPlace makes a folder absolute; below dir, the folder of the .repo file, when it
-// is relative. URLs stay.
-func repoPlace(place, dir string) (string, error) {
-	if strings.Contains(place, "://") || filepath.IsAbs(place) {
-		return place, nil
-	}
-	return filepath.Abs(filepath.Join(dir, place))
-}
-
-func newRepoConfig(id string) repodata.RepoConfig {
-	return repodata.RepoConfig{ID: id, Name: id, Enabled: true, Priority: 99, Cost: 1000}
 }
 
 // solve runs the solver, and once more when it needs file lists that the primary

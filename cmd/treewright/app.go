@@ -144,7 +144,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		DisableSliceFlagSeparator: true,
 		ExitErrHandler:            func(*cli.Context, error) {},
 		Commands: []*cli.Command{
-			buildCommand(), lockCommand(), composeCommand(), imageCommand(), diffCommand(), bootCommand(),
+			buildCommand(), lockCommand(), composeCommand(), imageCommand(), diffCommand(), bootCommand(), rpmmdCommand(),
 			ostreeCommand(), completionCommand(), docsCommand(),
 		},
 	}

@@ -15,6 +15,8 @@ func resolveFlags() []cli.Flag {
 		&cli.StringSliceFlag{Name: "lockfile", Usage: "lockfile `FILE` (default: TREEFILE's name with .lock.json; used when it is there); given several times, the later ones override the earlier"},
 		&cli.StringSliceFlag{Name: "rpm-repo", Usage: "add RPM repository `ID=URL-or-DIR`, or give the one called ID another place"},
 		&cli.StringFlag{Name: "releasever", Usage: "value of $releasever (default: the treefile's)"},
+		&cli.PathFlag{Name: "cachedir", Usage: "`DIR` for downloaded packages and metadata, which several workdirs may share (default: WORKDIR/cache)"},
+		&cli.PathFlag{Name: "rpm-vars", Usage: "`DIR` of variables for .repo files, as /etc/dnf/vars"},
 	}
 }
 
@@ -24,6 +26,7 @@ func resolveOptions(c *cli.Context) (composer.ResolveOptions, error) {
 	o := composer.ResolveOptions{
 		Config: cfg, Treefile: c.Args().First(), Lockfiles: c.StringSlice("lockfile"),
 		Locked: c.Bool("locked"), Releasever: c.String("releasever"),
+		Cachedir: c.Path("cachedir"), VarsDir: c.Path("rpm-vars"),
 	}
 	if err != nil {
 		return o, err

@@ -9,6 +9,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"testing/fstest"
+	"time"
 
 	"github.com/treewright/treewright/pkg/compress"
 	"github.com/treewright/treewright/pkg/nevra"
@@ -182,4 +184,50 @@ func FuzzParseRepoFile(f *testing.F) {
 			t.Fatal(err)
 		}
 	})
+}
+
+func TestRepoOptions(t *testing.T) {
+	vars, err := repodata.ReadVars(fstest.MapFS{
+		"region": {Data: []byte("eu-1 \nmore\n")}, "not a name": {Data: []byte("x")}, "folder/x": {Data: []byte("x")}, "empty": {},
+	})
+	if err != nil || !reflect.DeepEqual(vars, map[string]string{"region": "eu-1", "empty": ""}) {
+		t.Fatalf("ReadVars = %q, %v", vars, err)
+	}
+	configs, err := repodata.ParseRepoFile("x.repo", []byte(`[a]
+baseurl=https://$region.example/
+module_hotfixes=true
+sslverify=0
+sslcacert=/ca
+sslclientcert=/cert
+sslclientkey=/key
+username=u
+password=p=q
+proxy=http://proxy:3128
+proxy_username=pu
+proxy_password=pp
+timeout=1m
+retries=0
+cost=500
+includepkgs=bash,
+	glibc*
+type=rpm-md
+[b]
+baseurl=/b
+retries=3
+timeout=5
+`), vars)
+	if err != nil || len(configs) != 2 {
+		t.Fatalf("%+v, %v", configs, err)
+	}
+	want := repodata.RepoConfig{ID: "a", Name: "a", BaseURL: []string{"https://eu-1.example/"}, Enabled: true, Priority: 99, Cost: 500, IncludePkgs: []string{"bash", "glibc*"},
+		ModuleHotfixes: true, SSLInsecure: true, SSLCACert: "/ca", SSLClientCert: "/cert", SSLClientKey: "/key", Username: "u", Password: "p=q",
+		Proxy: "http://proxy:3128", ProxyUsername: "pu", ProxyPassword: "pp", Timeout: time.Minute, Retries: -1}
+	if !reflect.DeepEqual(configs[0], want) || configs[1].Retries != 3 || configs[1].Timeout != 5*time.Second {
+		t.Errorf("%+v\nwant\n%+v", configs, want)
+	}
+	for body, want := range map[string]string{"timeout=soon": `"soon": want seconds`, "type=apt": `"apt": want rpm-md`, "sslverify=x": `want 1 or 0`, "retries=many": "many"} {
+		if _, err := repodata.ParseRepoFile("x.repo", []byte("[a]\nbaseurl=b\n"+body+"\n"), nil); err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "x.repo:3: ") {
+			t.Errorf("%s: %v", body, err)
+		}
+	}
 }

@@ -1,7 +1,10 @@
 package repodata
 
 import (
+	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"regexp"
 	"strconv"
 	"strings"
@@ -242,3 +245,31 @@ func substitute(s string, vars map[string]string) string {
 		return value
 	})
 }
+
+// ReadVars reads a folder of variables, as /etc/dnf/vars: the name of a file is that
+// of a variable, its first line the value. Other files are passed over.
+func ReadVars(dir fs.FS) (map[string]string, error) {
+	entries, err := fs.ReadDir(dir, ".")
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]string{}
+	for _, e := range entries {
+		if e.IsDir() || !variableName.MatchString(e.Name()) {
+			continue
+		}
+		f, err := dir.Open(e.Name())
+		if err != nil {
+			return nil, err
+		}
+		b, err := io.ReadAll(io.LimitReader(f, 4096))
+		if err := errors.Join(err, f.Close()); err != nil {
+			return nil, err
+		}
+		line, _, _ := strings.Cut(string(b), "\n")
+		out[e.Name()] = strings.TrimSpace(line)
+	}
+	return out, nil
+}
+
+var variableName = regexp.MustCompile(`^\w+$`)

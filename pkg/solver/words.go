@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/treewright/treewright/pkg/nevra"
-	"github.com/treewright/treewright/pkg/repodata"
 	"github.com/treewright/treewright/pkg/spelling"
 )
 
@@ -17,16 +16,6 @@ func (p *pool) sel(word string) []int {
 		}
 	}
 	return nil
-}
-
-// Find lists the packages of repositories that a word of [Request] means, with the
-// arches of a basearch when it is not empty.
-func Find(repos []*repodata.Repo, arch, word string) (out []*repodata.Package) {
-	p := newPool(repos, &Request{Arch: arch})
-	for _, id := range p.sel(word) {
-		out = append(out, p.pkg(id))
-	}
-	return out
 }
 
 // byNEVRA takes name, name.arch, name-version, name-version-release and
