@@ -38,6 +38,7 @@ func commands() []*command {
 	return []*command{
 		catCommand(),
 		checkoutCommand(),
+		checksumCommand(),
 		commitCommand(),
 		configCommand(),
 		diffCommand(),

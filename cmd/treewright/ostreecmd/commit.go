@@ -75,7 +75,7 @@ func (e *env) makeCommit(ctx context.Context, o commitOptions) error {
 	if err != nil {
 		return err
 	}
-	e.printCommit(sum, m.txn.Stats(), *o.table)
+	m.print(sum)
 	return o.consumed(e.args)
 }
 
@@ -148,7 +148,26 @@ func (m *commitMaker) run(ctx context.Context) (sum ostree.Checksum, err error) 
 	if *m.o.branch != "" {
 		m.txn.SetRef(*m.o.branch, sum)
 	}
+	if m.env.getenv("OSTREE_REPO_TEST_ERROR") == "pre-commit" {
+		return sum, m.suspend()
+	}
 	return sum, m.txn.Commit(ctx)
+}
+
+// suspend stops before anything becomes visible, as libostree's own tests want it, and
+// leaves what was written to the next run.
+func (m *commitMaker) suspend() error {
+	id := m.env.getenv("OSTREE_BOOTID")
+	if id == "" {
+		var err error
+		if id, err = repo.BootID(); err != nil {
+			return err
+		}
+	}
+	if err := m.txn.Suspend(id); err != nil {
+		return err
+	}
+	return errors.New("OSTREE_REPO_TEST_ERROR_PRE_COMMIT specified")
 }
 
 // sync turns waiting for the disk off.
@@ -198,13 +217,15 @@ func (o commitOptions) commitParent(r *repo.Repo) (*ostree.Checksum, error) {
 	return &sum, err
 }
 
-func (e *env) printCommit(sum ostree.Checksum, s repo.Stats, table bool) {
-	if !table {
-		e.printf("%s\n", sum)
+// print tells the commit, and what was written when that is wanted.
+func (m *commitMaker) print(sum ostree.Checksum) {
+	if !*m.o.table {
+		m.env.printf("%s\n", sum)
 		return
 	}
-	e.printf("Commit: %s\nMetadata Total: %d\nMetadata Written: %d\nContent Total: %d\nContent Written: %d\nContent Cache Hits: %d\nContent Bytes Written: %d\n",
-		sum, s.Metadata, s.MetadataWritten, s.Content, s.ContentWritten, s.CacheHits, s.ContentBytes)
+	s := m.txn.Stats()
+	m.env.printf("Commit: %s\nMetadata Total: %d\nMetadata Written: %d\nContent Total: %d\nContent Written: %d\nContent Cache Hits: %d\nContent Bytes Written: %d\n",
+		sum, s.Metadata, s.MetadataWritten, s.Content, s.ContentWritten, m.tree.Hits(), s.ContentBytes)
 }
 
 func parseEpoch(s string) (int64, error) {

@@ -96,6 +96,13 @@ func id(n int) *uint32 {
 
 // readTrees reads what the flags and the argument name.
 func (o treeOptions) readTrees(ctx context.Context, m *commitMaker) error {
+	if *o.linkSpeedup || *o.canonical {
+		inodes, err := m.repo.Inodes(ctx)
+		if err != nil {
+			return err
+		}
+		m.tree.UseLinks(source.Links{Repo: m.repo, Inodes: inodes, Unchanged: *o.canonical})
+	}
 	if *o.base != "" {
 		c, err := m.repo.Resolve(*o.base)
 		if err != nil {

@@ -161,6 +161,7 @@ func open(path string, parents int) (*Repo, error) {
 			return nil, fmt.Errorf("repository %s: core.parent: %w", path, err)
 		}
 	}
+	os.Mkdir(r.file("tmp"), 0o775) // where it is missing and may be made
 	return r, nil
 }
 

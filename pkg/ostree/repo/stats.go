@@ -6,7 +6,6 @@ type Stats struct {
 	MetadataWritten int // of these, that were not there
 	Content         int // files and links
 	ContentWritten  int
-	CacheHits       int   // files known by the inode that they share with an object
 	ContentBytes    int64 // of files that were written, before compression
 }
 

@@ -57,6 +57,9 @@ func (r *Repo) Begin(ctx context.Context) (*Txn, error) {
 	if err != nil {
 		return nil, errors.Join(err, unlock(lock))
 	}
+	if err := t.adopt(); err != nil {
+		return nil, errors.Join(err, t.end())
+	}
 	return t, nil
 }
 

@@ -69,6 +69,9 @@ func (f *folderReader) node(file, at string) (*filetree.Node, error) {
 	if err := unix.Lstat(file, &st); err != nil {
 		return nil, &os.PathError{Op: "lstat", Path: file, Err: err}
 	}
+	if n, ok, err := f.linked(file, at, &st); ok {
+		return n, err
+	}
 	n := &filetree.Node{Mode: st.Mode & 0o7777, UID: st.Uid, GID: st.Gid}
 	var err error
 	switch st.Mode & unix.S_IFMT {

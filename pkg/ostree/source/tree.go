@@ -39,6 +39,8 @@ type Tree struct {
 	changes  Changes
 	root     *filetree.Node // nil: nothing yet
 	rootless bool           // nothing has told the root's owner and mode
+	links    *Links         // nil: none
+	hits     int
 	objects  map[*filetree.Node]ostree.Checksum
 	folders  map[*filetree.Node]*folder
 }
