@@ -36,14 +36,23 @@ func addNetwork(c *command) network {
 
 // openRemote opens the source of a remote.
 func (e *env) openRemote(ctx context.Context, r *repo.Repo, name string, n network) (*pull.Remote, error) {
-	o := pull.RemoteOptions{UserAgent: "libostree/" + compatible, Retries: -1, SystemProxy: true}
+	o, err := e.remoteOptions(r, n)
+	if err != nil {
+		return nil, err
+	}
+	return pull.OpenRemote(ctx, r, name, o)
+}
+
+// remoteOptions are what the flags and the environment say of how remotes are reached.
+func (e *env) remoteOptions(r *repo.Repo, n network) (o pull.RemoteOptions, err error) {
+	o = pull.RemoteOptions{UserAgent: "libostree/" + compatible, Retries: -1, SystemProxy: true}
 	o.StrictCache = e.getenv("OSTREE_REPO_TEST_ERROR") == "invalid-cache"
 	if e.getenv("OSTREE_SKIP_CACHE") == "" {
 		o.Cache = r.CacheDir()
 	}
 	if *n.cacheDir != "" {
 		if st, err := os.Stat(*n.cacheDir); err != nil || !st.IsDir() {
-			return nil, fmt.Errorf("opendir(%s): No such file or directory", *n.cacheDir)
+			return o, fmt.Errorf("opendir(%s): No such file or directory", *n.cacheDir)
 		}
 		o.Cache = *n.cacheDir
 	}
@@ -55,16 +64,13 @@ func (e *env) openRemote(ctx context.Context, r *repo.Repo, name string, n netwo
 		for _, h := range *n.headers {
 			k, v, ok := strings.Cut(h, "=")
 			if !ok {
-				return nil, errors.New("Missing '=' in --http-header")
+				return o, errors.New("Missing '=' in --http-header")
 			}
 			o.Headers = append(o.Headers, [2]string{k, v})
 		}
 	}
-	var err error
-	if o.Keys, err = e.checkerOptions(); err != nil {
-		return nil, err
-	}
-	return pull.OpenRemote(ctx, r, name, o)
+	o.Keys, err = e.checkerOptions()
+	return o, err
 }
 
 // pullOptions are the flags of pull that pull-local does not have.
