@@ -31,7 +31,7 @@ var within = map[string][]string{
 	"hack/cross":         {"cmd/treewright/ostreecmd"},
 	"pkg/ostree/source":  {"pkg/ostree/repo"},
 	"pkg/ostree/remote":  {"pkg/ostree/repo"},
-	"pkg/ostree/pull":    {"pkg/ostree/repo", "pkg/ostree/remote", "pkg/ostree/sign"},
+	"pkg/ostree/pull":    {"pkg/ostree/repo", "pkg/ostree/remote", "pkg/ostree/sign", "pkg/ostree/delta"},
 	"pkg/ostree/sign":    {"pkg/ostree/repo"},
 	"pkg/rootfs":         {"pkg/rootfs/sandbox", "pkg/rootfs/lua"},
 	"pkg/filetree":       {"pkg/digest", "pkg/segment"},

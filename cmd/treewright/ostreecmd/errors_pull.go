@@ -32,7 +32,10 @@ func pullSentence(err error) string {
 	var size *pull.SizeError
 	var object *repo.ObjectError
 	var name *ostree.NameError
+	var none *pull.NoDeltaError
 	switch {
+	case errors.As(err, &none):
+		return fmt.Sprintf("Static deltas required, but none found for %s to %s", none.Ref, none.To)
 	case errors.As(err, &object) && errors.As(err, &name):
 		return fmt.Sprintf("%s: %s", object.Object, fileNameSentence(name.Name))
 	case errors.As(err, &ref) && ref.Summary && ref.Ref.Collection != "":

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/treewright/treewright/pkg/ostree"
 	"github.com/treewright/treewright/pkg/ostree/pull"
@@ -111,8 +112,11 @@ func (e *env) pullRemote(ctx context.Context, o pullOptions) error {
 	if len(e.args) == 0 {
 		return usagef("REMOTE must be specified")
 	}
-	if *o.dryRun && !*o.requireDeltas {
+	switch {
+	case *o.dryRun && !*o.requireDeltas:
 		return errors.New("--dry-run requires --require-static-deltas")
+	case *o.disableDeltas && *o.requireDeltas:
+		return errors.New("--disable-static-deltas and --require-static-deltas exclude each other")
 	}
 	name, refs, err := remoteAndRefs(e.args)
 	if err != nil {
@@ -137,7 +141,7 @@ func (e *env) pullRemote(ctx context.Context, o pullOptions) error {
 	if err != nil {
 		return err
 	}
-	return e.pull(ctx, p)
+	return e.pull(ctx, p, time.Duration(*o.frequency)*time.Millisecond)
 }
 
 // remoteAndRefs reads REMOTE REF..., or REMOTE:REF.
@@ -162,6 +166,13 @@ func (e *env) pullFrom(r *repo.Repo, from *pull.Remote, refs []pull.Ref, o pullO
 	if !from.IsLocal() {
 		p.Import.Trust = *o.httpTrusted
 	}
+	switch {
+	case *o.requireDeltas:
+		p.Deltas = pull.DeltasRequired
+	case *o.disableDeltas:
+		p.Deltas = pull.DeltasNever
+	}
+	p.DryRun = *o.dryRun
 	p.Refs, p.Mirror, p.Subpaths, p.NotOlder = refs, *o.mirror, *o.subpaths, *o.timestamps
 	if len(refs) == 0 && !p.Mirror {
 		if len(from.Branches) == 0 {

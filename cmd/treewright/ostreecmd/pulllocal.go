@@ -35,6 +35,9 @@ func addTransfer(c *command) transfer {
 
 // options are those of a pull that the flags tell.
 func (t transfer) options(to *repo.Repo) pull.Options {
+	if *t.perObject {
+		to.SyncEach()
+	}
 	if *t.disableFsync {
 		to.DisableSync()
 	}
@@ -73,7 +76,7 @@ func pullLocalCommand() *command {
 		if err := e.addVerify(&o, *remote, verifyKinds{gpg: *gpg, gpgSummary: *gpgSummary}); err != nil {
 			return err
 		}
-		return e.pull(ctx, o)
+		return e.pull(ctx, o, 0)
 	}
 	return c
 }
@@ -103,12 +106,22 @@ func parseRefs(names []string) ([]pull.Ref, error) {
 	return out, nil
 }
 
-// pull pulls, and prints what it did in a line.
-func (e *env) pull(ctx context.Context, o pull.Options) error {
+// pull pulls, and prints what it did in a line. On a terminal it shows every so often how
+// far it is; 0 is a second.
+func (e *env) pull(ctx context.Context, o pull.Options, every time.Duration) error {
 	begin := time.Now()
+	if p := e.newPullProgress(every); p != nil {
+		o.Progress = p.show
+		defer p.end()
+	}
 	report, err := pull.Run(ctx, o)
 	if err != nil {
 		return err
+	}
+	if d := report.Delta; o.DryRun {
+		e.printf("Delta update: %d/%d parts, %s/%s, %s total uncompressed\n",
+			d.Fetched, d.Parts, formatSize(d.FetchedSize), formatSize(d.Size), formatSize(d.USize))
+		return nil
 	}
 	e.printf("%s\n", pullLine(report, time.Since(begin)))
 	return nil
@@ -120,6 +133,8 @@ func pullLine(r *pull.Report, took time.Duration) string {
 	local := r.LocalMetadata+r.LocalContent > 0
 	var s string
 	switch {
+	case r.Delta.Fetched > 0:
+		s = fmt.Sprintf("%d delta parts, %d loose fetched", r.Delta.Fetched, r.FetchedMetadata+r.FetchedContent)
 	case fetched && local:
 		s = fmt.Sprintf("%d metadata, %d content objects fetched (%d meta, %d content local)",
 			r.FetchedMetadata, r.FetchedContent, r.LocalMetadata, r.LocalContent)

@@ -37,5 +37,7 @@ func (p *puller) checkConfig(ctx context.Context) error {
 	if m, err := ostree.ParseMode(mode); err != nil || m != ostree.ModeArchive {
 		return &ModeError{mode}
 	}
+	indexed, _ := f.Get("core", "indexed-deltas")
+	p.indexed = indexed == "true"
 	return nil
 }

@@ -25,7 +25,11 @@
 // Its signatures, by functions that the caller gives; that it is bound to the ref it
 // was asked by; and, when the caller wants, that it is not older than another.
 //
-// Not here: static deltas.
+// # Static deltas
+//
+// Of those that the source lists, the one is used that leads from the newest commit
+// that is here whole. What is not in it is fetched behind it, as without one. Whoever
+// pulls gives the function that makes objects of a part.
 //
 // Source: ostree 2022.7 as observed; see docs/FORMATS.md.
 package pull

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/treewright/treewright/pkg/ostree"
+	"github.com/treewright/treewright/pkg/ostree/delta"
 	"github.com/treewright/treewright/pkg/ostree/repo"
 )
 
@@ -29,6 +30,13 @@ type Options struct {
 	Depth      int      // parents to fetch as well; -1: all
 	CommitOnly bool     // no trees
 	Subpaths   []string // only these folders and files of trees; empty: everything
+
+	// Deltas tells whether static deltas are used. ApplyPart puts the objects of part i
+	// of one into a transaction; without it, none are used that need not be.
+	Deltas    DeltaUse
+	ApplyPart func(ctx context.Context, txn *repo.Txn, sb *delta.Superblock, i int, part []byte) error
+	// DryRun only finds out what there is to fetch. It needs DeltasRequired.
+	DryRun bool
 
 	Import repo.ImportOptions
 	Caches []*repo.Repo // asked for objects before From
@@ -76,6 +84,7 @@ type Report struct {
 	LocalMetadata, LocalContent     int // objects, from repositories on this machine
 	Transferred                     int64
 	Written                         int64 // bytes of content
+	Delta                           DeltaReport
 }
 
 // flushEvery is how much time of work a kill may cost.
@@ -84,13 +93,22 @@ var flushEvery = 10 * time.Second
 // Run pulls. The error wraps [ostree.ErrNotFound], [ostree.ErrCorrupt] where these
 // apply, or is one of this package's types.
 func Run(ctx context.Context, o Options) (report *Report, err error) {
-	p := &puller{o: o, seen: map[repo.Object]bool{}, bases: map[ostree.Checksum]ostree.Checksum{}}
+	if o.DryRun && o.Deltas != DeltasRequired {
+		return nil, errNoDryRun
+	}
+	p := &puller{o: o, seen: map[repo.Object]bool{}, offers: map[ostree.Checksum]*offer{}}
 	if p.paths, err = splitPaths(o.Subpaths); err != nil {
 		return nil, err
 	}
 	targets, err := p.resolve(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if err := p.findDeltas(ctx, targets); err != nil {
+		return nil, err
+	}
+	if o.DryRun {
+		return p.stats.report(targets), nil
 	}
 	p.fillWorkers()
 	if p.txn, err = o.To.Begin(ctx); err != nil {
@@ -126,19 +144,23 @@ type puller struct {
 	stats stats
 
 	summary *summaryFile // nil: there is none, or nobody wanted it
+	indexed bool         // the source's configuration says that it has delta indexes
+	offers  map[ostree.Checksum]*offer
 
 	whole   []ostree.Checksum // commits that this pull makes whole
 	partial []ostree.Checksum // and those of which it fetches a part
 
-	seen  map[repo.Object]bool                // what was walked
-	files []ostree.Checksum                   // to fetch
-	bases map[ostree.Checksum]ostree.Checksum // commit to one here that is alike
+	seen  map[repo.Object]bool // what was walked
+	files []ostree.Checksum    // to fetch
 }
 
 // fetch gets all objects into the transaction.
 func (p *puller) fetch(ctx context.Context, targets []target) error {
 	roots, err := p.commits(ctx, targets)
 	if err != nil {
+		return err
+	}
+	if err := p.applyDeltas(ctx); err != nil {
 		return err
 	}
 	stop := p.flushNowAndThen()

@@ -37,6 +37,15 @@ func (s *stats) content(local bool, read, written int64) {
 	s.r.Transferred += read
 }
 
+// part counts a part of a delta of n bytes.
+func (s *stats) part(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.r.Delta.Fetched++
+	s.r.Delta.FetchedSize += uint64(n)
+	s.r.Transferred += int64(n)
+}
+
 func (s *stats) report(targets []target) *Report {
 	s.r.Commits = map[Ref]ostree.Checksum{}
 	for _, t := range targets {

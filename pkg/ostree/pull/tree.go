@@ -180,9 +180,12 @@ func (p *puller) metadata(ctx context.Context, o repo.Object, judge func([]byte)
 		}
 		return raw, err
 	}
-	raw, local, err := p.ask(ctx, o)
-	if err != nil {
-		return nil, err
+	raw, local := p.given(o), false
+	given := raw != nil
+	if !given {
+		if raw, local, err = p.ask(ctx, o); err != nil {
+			return nil, err
+		}
 	}
 	if got := ostree.Sum(raw); got != o.Checksum && !(local && p.o.Import.Trust) {
 		return nil, &repo.MismatchError{Object: o, Actual: got}
@@ -195,7 +198,9 @@ func (p *puller) metadata(ctx context.Context, o repo.Object, judge func([]byte)
 			return nil, err
 		}
 	}
-	p.stats.metadata(local, len(raw))
+	if !given {
+		p.stats.metadata(local, len(raw))
+	}
 	return raw, p.txn.ImportMetadata(o, raw, repo.ImportOptions{Trust: local && p.o.Import.Trust})
 }
 

@@ -55,6 +55,7 @@ type Repo struct {
 	system string        // root of the system whose repository this is, or ""
 	level  int           // of DEFLATE in archive mode
 	fsync  bool
+	each   bool // objects are synced one by one as well
 	xattrs bool // extended attributes are read and written
 	room   roomRule
 	parent *Repo // where to look for what is not here; nil: nowhere
@@ -192,6 +193,9 @@ func (r *Repo) configure() (err error) {
 	if r.fsync, err = r.config.flag("core.fsync", true); err != nil {
 		return err
 	}
+	if r.each, err = r.config.flag("core.per-object-fsync", false); err != nil {
+		return err
+	}
 	noXattrs, err := r.config.flag("core.disable-xattrs", false)
 	if err != nil {
 		return err
@@ -213,6 +217,18 @@ func (r *Repo) Xattrs() bool { return r.xattrs }
 // DisableSync makes transactions not wait for the disk: for repositories that can be
 // made again.
 func (r *Repo) DisableSync() { r.fsync = false }
+
+// SyncEach makes transactions write each object to the disk by itself, so that other
+// programs need not wait for all of them at the end.
+func (r *Repo) SyncEach() { r.each = true }
+
+// syncOne writes one object to the disk when that is wanted.
+func (r *Repo) syncOne(f *os.File) error {
+	if !r.each || !r.fsync {
+		return nil
+	}
+	return f.Sync()
+}
 
 func (r *Repo) file(elem ...string) string {
 	return filepath.Join(append([]string{r.path}, elem...)...)

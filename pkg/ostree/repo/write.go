@@ -114,7 +114,7 @@ func (t *Txn) write(ty ostree.ObjectType, c ostree.Checksum, fill func(*os.File)
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(fill(f), f.Close()); err != nil {
+	if err := errors.Join(fill(f), t.r.syncOne(f), f.Close()); err != nil {
 		os.Remove(f.Name())
 		return err
 	}
@@ -202,7 +202,7 @@ func (t *Txn) writeLarge(h *ostree.File, sum hash.Hash, r io.Reader) (c ostree.C
 	if err != nil {
 		return c, err
 	}
-	if err := errors.Join(t.fill(f, h, io.TeeReader(r, sum)), f.Close()); err != nil {
+	if err := errors.Join(t.fill(f, h, io.TeeReader(r, sum)), t.r.syncOne(f), f.Close()); err != nil {
 		os.Remove(f.Name())
 		return c, err
 	}
