@@ -146,7 +146,11 @@ func (s suite) script(ctx context.Context, name, path string) (r result, err err
 	defer removeAll(dir)
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "bash", filepath.Join(s.dir, name))
+	shell := "bash"
+	if filepath.Ext(name) == ".py" {
+		shell = "python3"
+	}
+	cmd := exec.CommandContext(ctx, shell, filepath.Join(s.dir, name))
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "PATH="+path, "HOME="+dir, "XDG_RUNTIME_DIR="+dir)
 	cmd.Cancel = func() error { return killGroup(cmd.Process.Pid) }
