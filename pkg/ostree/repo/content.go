@@ -59,7 +59,7 @@ func (r *Repo) OpenFile(c ostree.Checksum) (*ostree.File, io.ReadCloser, error) 
 var noContent = io.NopCloser(bytes.NewReader(nil))
 
 // readerPool keeps what it takes to read content.
-type readerPool struct{ buffers, inflaters, copies sync.Pool }
+type readerPool struct{ buffers, inflaters, copies, whole sync.Pool }
 
 func (p *readerPool) buffer(r io.Reader) *bufio.Reader {
 	if b, ok := p.buffers.Get().(*bufio.Reader); ok {
@@ -103,7 +103,7 @@ func readArchiveHeader(f *os.File) (*ostree.File, error) {
 }
 
 func (r *Repo) openArchive(c ostree.Checksum) (*ostree.File, io.ReadCloser, error) {
-	f, _, err := openRegular(r.objectPath(ostree.TypeFile, c))
+	f, err := openRaw(r.objectPath(ostree.TypeFile, c))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -124,7 +124,7 @@ func (r *Repo) openArchive(c ostree.Checksum) (*ostree.File, io.ReadCloser, erro
 type archived struct {
 	c    ostree.Checksum
 	pool *readerPool
-	f    *os.File
+	f    *rawFile
 	br   *bufio.Reader
 	z    io.ReadCloser
 	left int64 // bytes that the header promises and that have not come yet
@@ -154,12 +154,6 @@ func (a *archived) Read(p []byte) (int, error) {
 
 func (a *archived) bad(why string) error {
 	return objectError(ostree.TypeFile, a.c, fmt.Errorf("%s: %w", why, ostree.ErrCorrupt))
-}
-
-// trailing tells, at the end of the content, whether the file goes on behind it.
-func (a *archived) trailing() bool {
-	_, err := a.br.Peek(1)
-	return err == nil
 }
 
 func (a *archived) Close() error {
@@ -199,11 +193,8 @@ func statBareUser(path string) (*ostree.File, error) {
 		return nil, fmt.Errorf("mode %o in the place of a file: %w", st.Mode, ostree.ErrCorrupt)
 	}
 	meta, err := getXattr(path, bareMetaXattr)
-	if errors.Is(err, unix.ENODATA) {
-		return nil, fmt.Errorf("attribute %s is missing: %w", bareMetaXattr, ostree.ErrCorrupt)
-	}
 	if err != nil {
-		return nil, fmt.Errorf("attribute %s: %w", bareMetaXattr, err)
+		return nil, bareMetaError(err)
 	}
 	h, err := ostree.ParseBareMeta(meta)
 	if err != nil {
@@ -225,7 +216,11 @@ func readLinkFile(path string) (string, error) {
 		return "", err
 	}
 	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, unix.PathMax))
+	return readTarget(f)
+}
+
+func readTarget(r io.Reader) (string, error) {
+	b, err := io.ReadAll(io.LimitReader(r, unix.PathMax))
 	if err != nil {
 		return "", err
 	}

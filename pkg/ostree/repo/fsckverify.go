@@ -3,8 +3,6 @@ package repo
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -100,39 +98,4 @@ func (r *Repo) verifyObject(o Object) error {
 		_, err = ostree.ParseMetadata(raw)
 	}
 	return objectError(o.Type, o.Checksum, err)
-}
-
-// VerifyFile reads a file object and compares it with its checksum.
-func (r *Repo) VerifyFile(c ostree.Checksum) error {
-	h, rc, err := r.OpenFile(c)
-	if err != nil {
-		return err
-	}
-	defer rc.Close()
-	bad := func(format string, args ...any) error {
-		return objectError(ostree.TypeFile, c, fmt.Errorf(format+": %w", append(args, ostree.ErrCorrupt)...))
-	}
-	sum, err := h.NewHash()
-	if err != nil {
-		return bad("%v", err)
-	}
-	buf := get(&r.pool.copies, 128<<10)
-	defer r.pool.copies.Put(buf)
-	n, err := io.CopyBuffer(sum, struct{ io.Reader }{io.LimitReader(rc, h.Size+1)}, *buf)
-	if err != nil {
-		if errors.Is(err, ostree.ErrCorrupt) {
-			return err // names the object
-		}
-		return objectError(ostree.TypeFile, c, err)
-	}
-	if n != h.Size {
-		return bad("content has another size than %d bytes", h.Size)
-	}
-	if err := mismatch(c, sum); err != nil {
-		return err
-	}
-	if a, ok := rc.(*archived); ok && a.trailing() {
-		return bad("bytes behind the end of the content")
-	}
-	return nil
 }

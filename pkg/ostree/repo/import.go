@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"os"
 	"path/filepath"
@@ -116,14 +115,6 @@ func (t *Txn) ImportFile(src *Repo, c ostree.Checksum, o ImportOptions) (written
 	}
 	defer rc.Close()
 	return t.importContent(c, h, rc, o)
-}
-
-// mismatch is nil when sum is at the checksum of the file object c.
-func mismatch(c ostree.Checksum, sum hash.Hash) error {
-	if got := ostree.Checksum(sum.Sum(nil)); got != c {
-		return &MismatchError{Object{ostree.TypeFile, c}, got}
-	}
-	return nil
 }
 
 // sameForm tells whether a file object of src is, byte for byte, attribute for
