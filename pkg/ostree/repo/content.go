@@ -59,7 +59,7 @@ func (r *Repo) OpenFile(c ostree.Checksum) (*ostree.File, io.ReadCloser, error) 
 var noContent = io.NopCloser(bytes.NewReader(nil))
 
 // readerPool keeps what it takes to read content.
-type readerPool struct{ buffers, inflaters, copies, whole sync.Pool }
+type readerPool struct{ buffers, inflaters, copies, stored, whole, fast sync.Pool }
 
 func (p *readerPool) buffer(r io.Reader) *bufio.Reader {
 	if b, ok := p.buffers.Get().(*bufio.Reader); ok {

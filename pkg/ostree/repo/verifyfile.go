@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/treewright/treewright/pkg/compress"
 	"github.com/treewright/treewright/pkg/ostree"
 )
 
@@ -35,28 +37,43 @@ func (r *Repo) VerifyFile(c ostree.Checksum) error {
 	return objectError(ostree.TypeFile, c, err)
 }
 
-// verifyArchive reads small files at once, so that they are inflated from memory.
+// verifyArchive reads files at once that are not too large, so that they are inflated
+// in memory, which is faster.
 func (r *Repo) verifyArchive(c ostree.Checksum) error {
 	f, err := openRaw(r.objectPath(ostree.TypeFile, c))
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	buf := get(&r.pool.whole, wholeSize)
-	defer r.pool.whole.Put(buf)
-	if f.size > wholeSize {
+	if f.size > wholeSize() {
 		br := r.pool.buffer(f)
 		defer r.pool.buffers.Put(br)
-		return r.inflateAndHash(c, br)
+		return r.inflateAndHash(c, br, nil)
 	}
-	if _, err := io.ReadFull(f, (*buf)[:f.size]); err != nil {
+	buf := grown(&r.pool.stored, f.size)
+	defer r.pool.stored.Put(buf)
+	if _, err := io.ReadFull(f, *buf); err != nil {
 		return err
 	}
-	return r.inflateAndHash(c, bytes.NewReader((*buf)[:f.size]))
+	return r.inflateAndHash(c, bytes.NewReader(*buf), *buf)
 }
 
-// wholeSize is the largest file, in bytes, that is read at once.
-const wholeSize = 128 << 10
+// wholeSize is the largest file, and the most content, in bytes, that is held in
+// memory: by all workers together some 64 MiB.
+func wholeSize() int64 { return int64(max(128<<10, min(4<<20, 32<<20/workers()))) }
+
+// grown returns a buffer of n bytes; put it back behind its use.
+func grown(p *sync.Pool, n int64) *[]byte {
+	b, ok := p.Get().(*[]byte)
+	if !ok {
+		b = new([]byte)
+	}
+	if int64(cap(*b)) < n {
+		*b = make([]byte, n+n/2)
+	}
+	*b = (*b)[:n]
+	return b
+}
 
 // archiveReader is what a .filez is read from: inflating takes no byte too many of it.
 type archiveReader interface {
@@ -64,7 +81,9 @@ type archiveReader interface {
 	io.ByteReader
 }
 
-func (r *Repo) inflateAndHash(c ostree.Checksum, in archiveReader) error {
+// inflateAndHash checks what in has to give. whole is all of it when in reads from
+// memory.
+func (r *Repo) inflateAndHash(c ostree.Checksum, in archiveReader, whole []byte) error {
 	h, err := ostree.ReadArchiveHeader(in)
 	if err != nil {
 		return err
@@ -73,23 +92,51 @@ func (r *Repo) inflateAndHash(c ostree.Checksum, in archiveReader) error {
 	if err != nil {
 		return err
 	}
-	if !h.IsLink() {
-		z, err := r.pool.inflater(in)
-		if err != nil {
-			return err
-		}
-		defer r.pool.inflaters.Put(z)
-		if err := r.hashContent(sum, &archived{c: c, pool: r.pool, z: z, left: h.Size}, h.Size); err != nil {
-			return err
-		}
+	mem, ok := in.(*bytes.Reader)
+	switch {
+	case h.IsLink():
+		return mismatch(c, sum)
+	case ok && h.Size <= wholeSize():
+		err = r.inflateWhole(sum, mem, whole[len(whole)-mem.Len():], h.Size)
+	default:
+		err = r.inflateStream(c, sum, in, h.Size)
+	}
+	if err != nil {
+		return err
 	}
 	if err := mismatch(c, sum); err != nil {
 		return err
 	}
-	if _, err := in.ReadByte(); err == nil && !h.IsLink() {
+	if _, err := in.ReadByte(); err == nil {
 		return fmt.Errorf("bytes behind the end of the content: %w", ostree.ErrCorrupt)
 	}
 	return nil
+}
+
+func (r *Repo) inflateStream(c ostree.Checksum, sum hash.Hash, in io.Reader, size int64) error {
+	z, err := r.pool.inflater(in)
+	if err != nil {
+		return err
+	}
+	defer r.pool.inflaters.Put(z)
+	return r.hashContent(sum, &archived{c: c, pool: r.pool, z: z, left: size}, size)
+}
+
+func (r *Repo) inflateWhole(sum hash.Hash, in *bytes.Reader, src []byte, size int64) error {
+	z, ok := r.pool.fast.Get().(*compress.Inflater)
+	if !ok {
+		z = new(compress.Inflater)
+	}
+	defer r.pool.fast.Put(z)
+	content := grown(&r.pool.whole, size)
+	defer r.pool.whole.Put(content)
+	n, err := z.Inflate(*content, src)
+	if err != nil {
+		return fmt.Errorf("%v: %w", err, ostree.ErrCorrupt)
+	}
+	sum.Write(*content)
+	_, err = in.Seek(int64(n), io.SeekCurrent)
+	return err
 }
 
 // hashContent hashes size bytes of content, which must be all there is.
