@@ -19,7 +19,7 @@ import (
 // unsupported are the keys of treefiles that a compose does not act on yet, and whose
 // absence would change the tree.
 var unsupported = map[string]bool{
-	"lockfile-repos": true, "install-langs": true, "ima": true, "gpg-key": true, "cliwrap": true, "cliwrap-binaries": true,
+	"install-langs": true, "ima": true, "gpg-key": true, "cliwrap": true, "cliwrap-binaries": true,
 	"finalize.d": true,
 }
 

@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -212,6 +213,35 @@ func TestPriorityAsDNF(t *testing.T) {
 			{Packages: []string{"bash", "coreutils", "systemd"}, Recommends: true},
 		})
 	}
+}
+
+var large = flag.String("large", "", "folder of a large RPM repository to compare over; hack/debrpm -whole makes one")
+
+// TestLargeAsDNF compares over a repository of Debian's packages.
+func TestLargeAsDNF(t *testing.T) {
+	if *large == "" {
+		t.Skip("-large is not given")
+	}
+	abs, err := filepath.Abs(*large)
+	if err != nil {
+		t.Fatal(err)
+	}
+	host := strings.Fields("filesystem systemd systemd-sysv udev linux-image-cloud-amd64 dracut ostree ostree-boot bash coreutils util-linux openssh-server podman cloud-init grub-efi-amd64-bin e2fsprogs")
+	compareWithDNF(t, []repository{{ID: "deb", Dir: abs, Priority: 99}}, []request{
+		{Packages: host},
+		{Packages: host, Recommends: true},
+		{Packages: []string{"nginx", "postgresql", "redis"}},
+		{Packages: []string{"inkscape", "mpv"}},
+		{Packages: []string{"/usr/bin/vim.tiny", "/usr/share/zoneinfo/Europe/Berlin"}},
+		{Packages: []string{"python3-req*", "tmux"}},
+		{Packages: []string{"mail-transport-agent"}},
+		{Packages: []string{"libc6 >= 2.30", "default-jre-headless"}},
+		{Packages: []string{"git"}},
+		{Packages: []string{"network-manager"}, Exclude: []string{"wpasupplicant"}, Recommends: true},
+		{Packages: []string{"gdm3"}},
+		{Packages: []string{"apache2", "(php8.2-fpm or libapache2-mod-php8.2)"}},
+		{Packages: []string{"bash", "strace", "lvm2", "cryptsetup", "xfsprogs", "btrfs-progs"}, Recommends: true},
+	})
 }
 
 // TestModulesAsDNF compares over a repository with modules, and one without beside it.

@@ -44,6 +44,7 @@ func (r *resolution) load(ctx context.Context, o *ResolveOptions, configs []repo
 	}
 	for i, c := range configs {
 		if repos[i] != nil {
+			repos[i].Locked = slices.Contains(r.treefile.LockfileRepos, c.ID)
 			r.repos = append(r.repos, repos[i])
 			r.configs[c.ID] = c
 		}
@@ -60,8 +61,9 @@ func (o *ResolveOptions) downloads() string {
 }
 
 // enabledRepos lists the RPM repositories to use: those that the treefile names, or
-// else those enabled in the .repo files beside it; and those of the command line.
-func (o *ResolveOptions) enabledRepos(t *treefile.Treefile) ([]repodata.RepoConfig, error) {
+// else those enabled in the .repo files beside it; and those of the command line. With
+// a lockfile there are also those for packages that it names.
+func (o *ResolveOptions) enabledRepos(t *treefile.Treefile, locked bool) ([]repodata.RepoConfig, error) {
 	all, err := o.repoFiles(t)
 	if err != nil {
 		return nil, err
@@ -82,8 +84,12 @@ func (o *ResolveOptions) enabledRepos(t *treefile.Treefile) ([]repodata.RepoConf
 			wanted = append(wanted, r.ID)
 		}
 	}
+	var more []string
+	if locked {
+		more = t.LockfileRepos
+	}
 	if len(wanted) == 0 {
-		all = slices.DeleteFunc(all, func(c repodata.RepoConfig) bool { return !c.Enabled })
+		all = slices.DeleteFunc(all, func(c repodata.RepoConfig) bool { return !c.Enabled && !slices.Contains(more, c.ID) })
 		if len(all) == 0 {
 			return nil, &hintError{errors.New("no enabled RPM repositories"),
 				"put a .repo file beside the treefile, or give --rpm-repo ID=URL-or-DIR"}
@@ -91,7 +97,7 @@ func (o *ResolveOptions) enabledRepos(t *treefile.Treefile) ([]repodata.RepoConf
 		return all, nil
 	}
 	var out []repodata.RepoConfig
-	for _, id := range wanted {
+	for _, id := range append(wanted, more...) {
 		i := slices.IndexFunc(all, func(c repodata.RepoConfig) bool { return c.ID == id })
 		if i < 0 {
 			return nil, unknownRepo(id, all)

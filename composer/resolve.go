@@ -153,7 +153,7 @@ func missingLock(err error, treefile string) error {
 }
 
 func (o *ResolveOptions) resolveWith(ctx context.Context, t *treefile.Treefile, lock *treefile.Lockfile) (*resolution, error) {
-	r, err := o.openRepos(ctx, t)
+	r, err := o.openRepos(ctx, t, lock != nil && len(lock.Packages) > 0)
 	if err != nil {
 		return nil, err
 	}
@@ -166,10 +166,10 @@ func (o *ResolveOptions) resolveWith(ctx context.Context, t *treefile.Treefile, 
 }
 
 // openRepos loads the metadata of the RPM repositories that a treefile uses.
-func (o *ResolveOptions) openRepos(ctx context.Context, t *treefile.Treefile) (*resolution, error) {
+func (o *ResolveOptions) openRepos(ctx context.Context, t *treefile.Treefile, locked bool) (*resolution, error) {
 	r := &resolution{treefile: t, configs: map[string]repodata.RepoConfig{}}
 	r.client = &fetch.Client{Cache: o.downloads(), Offline: o.Offline, Time: o.Time, Log: o.Log, Progress: o.Progress}
-	configs, err := o.enabledRepos(t)
+	configs, err := o.enabledRepos(t, locked)
 	if err != nil {
 		return nil, err
 	}

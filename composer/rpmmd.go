@@ -57,7 +57,7 @@ func Query(ctx context.Context, o QueryOptions) ([]FoundPackage, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := o.openRepos(ctx, t)
+	r, err := o.openRepos(ctx, t, false)
 	if err != nil {
 		return nil, err
 	}

@@ -8,9 +8,17 @@
 // that are in a bin folder or in /etc; "filelists" has all files. They are
 // compressed in one of several ways.
 //
-// Not here: groups, modules, updateinfo, zchunk.
+// "group" (comps) has groups of packages, "updateinfo" has advisories. All are XML; a
+// document type with entities of its own is refused.
 //
-// Source: createrepo_c 0.20 and libdnf 0.69 as observed; see docs/FORMATS.md.
+// [Packed] is a form of ours for the packages of primary metadata, which is read in
+// place.
+//
+// Not here: modules, which are YAML, see package modulemd; zchunk files, as each has a
+// plain one beside it; deltas of packages, changelogs.
+//
+// Source: createrepo_c 0.20, libdnf 0.69 and libcomps 0.1 as observed; see
+// docs/FORMATS.md.
 package repodata
 
 import (
@@ -60,4 +68,5 @@ type Repo struct {
 	Exclude   []string // what is invisible: NAME, NAME.ARCH, NEVRA, or a glob of one
 	Include   []string // when there are any, all else is invisible
 	Hotfixes  bool     // modules hide none of its packages
+	Locked    bool     // packages without a lock are invisible
 }

@@ -37,10 +37,14 @@ func (p *pool) hide() {
 	if p.req.Modules != nil {
 		p.hideModular(p.req.Modules)
 	}
-	if p.req.Strict {
-		for id := range p.visible {
-			_, ok := p.req.Lock[p.nameOf(id)]
-			p.visible[id] = p.visible[id] && ok
+	for _, r := range p.repos {
+		if !p.req.Strict && !r.repo.Locked {
+			continue
+		}
+		for i := range r.Len() {
+			if _, ok := p.req.Lock[r.NEVRA(i).Name]; !ok {
+				p.visible[r.first+i] = false
+			}
 		}
 	}
 	for name, lock := range p.req.Lock {
@@ -48,13 +52,6 @@ func (p *pool) hide() {
 			p.visible[id] = p.visible[id] && lock.Matches(p.pkg(id))
 		}
 	}
-}
-
-func (p *pool) nameOf(id int) string {
-	if id == 0 {
-		return ""
-	}
-	return p.nevra(id).Name
 }
 
 // why tells why a package is invisible; "" when it is not.
@@ -73,7 +70,7 @@ func (p *pool) why(id int) string {
 		return byExclude
 	case locked && !lock.Matches(p.pkg(id)):
 		return lockedName + n.Name + "-" + lock.Text
-	case !locked && p.req.Strict:
+	case !locked && (p.req.Strict || r.repo.Locked):
 		return notLocked
 	}
 	why := byModules
