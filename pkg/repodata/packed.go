@@ -227,11 +227,6 @@ func (p *Packed) valid(at, n, words int) (out []int) {
 	return out
 }
 
-// Fresh is the same packages, none of which was made yet.
-func (p *Packed) Fresh() *Packed {
-	return &Packed{data: p.data, count: p.count, at: p.at, made: make([]*Package, len(p.made))}
-}
-
 // Named lists the packages of a name.
 func (p *Packed) Named(name string) []int { return p.packages(name, 0) }
 

@@ -1,6 +1,7 @@
 package solver
 
 import (
+	"bytes"
 	"flag"
 	"fmt"
 	"os"
@@ -25,7 +26,8 @@ var large = strings.Fields(`filesystem systemd systemd-sysv udev linux-image-clo
 	coreutils util-linux openssh-server podman cloud-init grub-efi-amd64-bin e2fsprogs network-manager firewalld cockpit
 	libvirt-daemon-system qemu-system-x86 vim postgresql nginx inkscape tmux strace mpv`)
 
-func loadLarge(b *testing.B) (*repodata.Repo, string) {
+// loadLarge returns the packed form of the repository, and the file it is made of.
+func loadLarge(b *testing.B) (form []byte, primary string) {
 	b.Helper()
 	if *largeRepo == "" {
 		b.Skip("-large is not given: `go run ./hack/debrpm -whole -out DIR` makes a repository")
@@ -51,20 +53,28 @@ func loadLarge(b *testing.B) (*repodata.Repo, string) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	return &repodata.Repo{ID: "large", Priority: 99, Packed: packed}, found[0]
+	var out bytes.Buffer
+	if _, err := packed.WriteTo(&out); err != nil {
+		b.Fatal(err)
+	}
+	return out.Bytes(), found[0]
 }
 
 // BenchmarkLarge solves against metadata that is loaded, and has libsolv do the same:
 // its own time for what comes behind loading, the best of ten, is libsolv-ms.
 func BenchmarkLarge(b *testing.B) {
-	repo, primary := loadLarge(b)
+	form, primary := loadLarge(b)
 	theirs, best := libsolvTime(b, primary)
 	var got []string
 	for b.Loop() {
 		b.StopTimer() // packages are made anew, as in a new process
-		repo.Packed = repo.Packed.Fresh()
+		packed, err := repodata.OpenPacked(bytes.NewReader(form), int64(len(form)))
+		if err != nil {
+			b.Fatal(err)
+		}
+		repos := []*repodata.Repo{{ID: "large", Priority: 99, Packed: packed}}
 		b.StartTimer()
-		tx, err := Solve(b.Context(), []*repodata.Repo{repo}, Request{Install: large, Arch: "x86_64"})
+		tx, err := Solve(b.Context(), repos, Request{Install: large, Arch: "x86_64"})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -2,11 +2,13 @@
 // answer is the one of libsolv's policy, found by a SAT search of our own. It does
 // no I/O, and the same input gives the same answer.
 //
-// The way in is [Solve]. Behind it: pool.go indexes what packages provide; rules.go
-// turns relations into clauses; search.go is the search (two watched literals,
-// learning from conflicts); policy.go says which candidate is best; weak.go adds
-// recommended packages; order.go puts the answer in install order; explain.go says
-// in sentences why there is none.
+// The way in is [Solve]. Behind it: pool.go numbers the packages and asks the
+// repositories' indexes what they provide; visible.go and modules.go hide some;
+// words.go says what is asked for; rules.go turns relations into clauses; search.go
+// is the search (two watched literals, learning from conflicts); policy.go says which
+// candidate is best; weak.go adds recommended packages; order.go puts the answer in
+// install order. When there is none, proof.go finds the rules that cannot hold
+// together, and explain.go tells them in sentences.
 //
 // Source: libsolv 0.7.23's answers; see docs/FORMATS.md.
 package solver

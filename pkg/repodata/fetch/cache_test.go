@@ -122,6 +122,9 @@ func TestTwoProcesses(t *testing.T) {
 			t.Error(err)
 		}
 	}
+	server.Close()
+	mu.Lock()
+	defer mu.Unlock()
 	for path, n := range asked {
 		if n > 1 && !strings.HasSuffix(path, "repomd.xml") {
 			t.Errorf("%s was asked for %d times", path, n)

@@ -59,6 +59,7 @@ type Client struct {
 
 	mu      sync.Mutex
 	remotes map[string]*remote
+	parsing sync.Mutex // one repository at a time, for the memory that it takes
 }
 
 // remote is a repository that is being read: where it is, and how to get there.

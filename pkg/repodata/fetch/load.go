@@ -61,6 +61,11 @@ func (c *Client) packed(ctx context.Context, rem *remote, d repodata.Data) (*rep
 	} else if !errors.Is(err, os.ErrNotExist) {
 		c.log().WithError(err).Debug("parsing again")
 	}
+	if _, _, err := c.metadataFile(ctx, rem, d); err != nil {
+		return nil, err
+	}
+	c.parsing.Lock()
+	defer c.parsing.Unlock()
 	pack := repodata.NewPacker()
 	err := c.metadata(ctx, rem, d, func(r io.Reader) error {
 		pack = repodata.NewPacker()
