@@ -5,8 +5,10 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/treewright/treewright/pkg/ostree"
+	"github.com/treewright/treewright/pkg/ostree/sign"
 )
 
 func remoteRefsCommand() *command {
@@ -41,7 +43,7 @@ func remoteSummaryCommand() *command {
 	n := addCacheDir(c)
 	raw := c.flags.Bool("raw", false, "as the text of its GVariant")
 	c.run = func(ctx context.Context, e *env) error {
-		b, _, err := e.remoteSummary(ctx, n)
+		b, sig, err := e.remoteSummary(ctx, n)
 		if err != nil {
 			return err
 		}
@@ -49,9 +51,51 @@ func remoteSummaryCommand() *command {
 			return errors.New("Remote server has no summary file")
 		}
 		no, key := false, ""
-		return e.showSummary(b, summaryOptions{raw: raw, listKeys: &no, printKey: &key})
+		if err := e.showSummary(b, summaryOptions{raw: raw, listKeys: &no, printKey: &key}); err != nil || *raw || sig == nil {
+			return err
+		}
+		return e.showSummarySignatures(b, sig)
 	}
 	return c
+}
+
+// showSummarySignatures shows the GPG signatures of a summary of a remote that wants
+// some.
+func (e *env) showSummarySignatures(raw, sig []byte) error {
+	_, m, err := e.remote()
+	if err != nil {
+		return err
+	}
+	if wanted, err := m.Flag("gpg-verify-summary", false); err != nil || !wanted {
+		return err
+	}
+	with, err := e.checkerOptions()
+	if err != nil {
+		return err
+	}
+	keys, err := with.Keyrings.Remote(m)
+	if err != nil {
+		return err
+	}
+	meta, err := ostree.ParseMetadata(sig)
+	if err != nil {
+		return err
+	}
+	list, err := sign.JudgeGPG(keys, raw, meta, with.Now)
+	if err != nil {
+		return err
+	}
+	plural := "s"
+	if len(list) == 1 {
+		plural = ""
+	}
+	e.printf("\nGPG: Verification enabled, found %d signature%s:\n", len(list), plural)
+	for _, s := range list {
+		var b strings.Builder
+		describeSignature(&b, s, "  ", with.Now)
+		e.printf("\n%s", b.String())
+	}
+	return nil
 }
 
 // remoteSummary fetches the summary of the remote of the first argument.

@@ -1,4 +1,4 @@
-// Package delta plans and writes OSTree static deltas: the files that turn one
+// Package delta plans, writes and applies OSTree static deltas: the files that turn one
 // commit into another for less than its new objects cost, one by one.
 //
 // # Format
@@ -20,15 +20,24 @@
 //	(a(uuu) aa(ayay) ay ay)
 //	modes (uid, gid, mode, big-endian), sets of extended attributes, blob, operations
 //
-// Operations here are only 'S', open-splice-and-close: for a metadata object the
-// length and offset of its bytes in the blob; for a file object the indexes of its
-// mode and its attributes, then length and offset of its content, or of its target
-// for a link. Numbers are unsigned LEB128. Each operation makes the next object of
-// the part header's list.
+// Numbers are unsigned LEB128. Operations make the objects of the part header's list,
+// one behind the other:
+//
+//	S length offset                   a metadata object, of bytes of the blob
+//	S mode xattrs length offset       a file, or a link, whose target the bytes are
+//	o mode xattrs size … c            a file that the operations between make
+//	w length offset                   bytes of the read source, else of the blob
+//	r offset / R                      the read source: the file object whose checksum the
+//	                                  blob has there / none
+//	B offset length                   all of the file: a patch in the blob of the source
+//
+// A patch is steps of three little-endian numbers with a sign bit, the lengths of a
+// difference, which is added to old bytes, and of new bytes, and how far to go on in old
+// ones, and then both.
 //
 // A fallback is an object that is too large for a part and is fetched whole.
 //
-// Not here yet: reuse of old content (rollsum, bsdiff), signatures, applying.
+// Not here yet: reuse of old content (rollsum, bsdiff) in what is written.
 //
 // Source: the behaviour of ostree 2022.7 and 2026.4, and
 // src/libostree/ostree-repo-static-delta-private.h; see docs/FORMATS.md.

@@ -22,7 +22,8 @@ func (e *ModeError) Unwrap() error { return ostree.ErrUnsupported }
 
 // checkConfig looks at the configuration of a source that no summary tells of.
 func (p *puller) checkConfig(ctx context.Context) error {
-	if isLocal(p.o.From) {
+	if l, ok := p.o.From.(Local); ok {
+		p.setIndexed(l.Config())
 		return nil
 	}
 	b, err := p.o.From.File(ctx, "config", configLimit)
@@ -37,7 +38,11 @@ func (p *puller) checkConfig(ctx context.Context) error {
 	if m, err := ostree.ParseMode(mode); err != nil || m != ostree.ModeArchive {
 		return &ModeError{mode}
 	}
+	p.setIndexed(f)
+	return nil
+}
+
+func (p *puller) setIndexed(f *keyfile.File) {
 	indexed, _ := f.Get("core", "indexed-deltas")
 	p.indexed = indexed == "true"
-	return nil
 }

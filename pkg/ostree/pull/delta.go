@@ -5,8 +5,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"path"
-	"strconv"
 	"strings"
 
 	"github.com/treewright/treewright/pkg/ostree"
@@ -85,7 +83,7 @@ func (p *puller) wantDeltas() bool {
 	case p.o.Deltas == DeltasRequired:
 		return true
 	}
-	return p.o.ApplyPart != nil && !isLocal(p.o.From)
+	return !isLocal(p.o.From)
 }
 
 func (p *puller) countDelta(sb *delta.Superblock) {
@@ -217,58 +215,6 @@ func (p *puller) superblock(ctx context.Context, from *ostree.Checksum, to ostre
 	}
 	return o, nil
 }
-
-// applyDeltas makes the objects of deltas. What is still missing then comes one by one.
-func (p *puller) applyDeltas(ctx context.Context) error {
-	if len(p.offers) == 0 {
-		return nil
-	}
-	if p.o.ApplyPart == nil {
-		return fmt.Errorf("making objects of static deltas: %w", ostree.ErrUnsupported)
-	}
-	for to, o := range p.offers {
-		for i := range o.sb.Parts {
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
-			}
-			if err := p.part(ctx, o, i); err != nil {
-				return fmt.Errorf("delta to %s: part %d: %w", to, i, err)
-			}
-		}
-	}
-	return p.txn.Flush() // so that the walk sees them
-}
-
-// part fetches and applies one part, unless all its objects are here.
-func (p *puller) part(ctx context.Context, o *offer, i int) error {
-	head := o.sb.Parts[i]
-	missing := false
-	for _, n := range head.Objects {
-		there, err := p.txn.Has(n.Type, n.Checksum)
-		if err != nil {
-			return err
-		}
-		if !there {
-			missing = true
-			break
-		}
-	}
-	if !missing {
-		return nil
-	}
-	raw, err := p.contentFile(ctx, path.Join(o.dir, strconv.Itoa(i)), int64(min(head.Size, maxPart)))
-	if err != nil {
-		return err
-	}
-	if got := ostree.Checksum(sha256.Sum256(raw)); got != head.Checksum {
-		return fmt.Errorf("checksum is %s, want %s: %w", got, head.Checksum, ostree.ErrCorrupt)
-	}
-	p.stats.part(len(raw))
-	return p.o.ApplyPart(ctx, p.txn, o.sb, i, raw)
-}
-
-// maxPart is the largest part, in bytes, that is fetched.
-const maxPart = 1 << 30
 
 // given is the commit of a superblock, or nil.
 func (p *puller) given(o repo.Object) []byte {

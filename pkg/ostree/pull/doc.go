@@ -28,8 +28,7 @@
 // # Static deltas
 //
 // Of those that the source lists, the one is used that leads from the newest commit
-// that is here whole. What is not in it is fetched behind it, as without one. Whoever
-// pulls gives the function that makes objects of a part.
+// that is here whole. What is not in it is fetched behind it, as without one.
 //
 // Source: ostree 2022.7 as observed; see docs/FORMATS.md.
 package pull

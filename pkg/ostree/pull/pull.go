@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/treewright/treewright/pkg/ostree"
-	"github.com/treewright/treewright/pkg/ostree/delta"
 	"github.com/treewright/treewright/pkg/ostree/repo"
 )
 
@@ -31,10 +30,7 @@ type Options struct {
 	CommitOnly bool     // no trees
 	Subpaths   []string // only these folders and files of trees; empty: everything
 
-	// Deltas tells whether static deltas are used. ApplyPart puts the objects of part i
-	// of one into a transaction; without it, none are used that need not be.
-	Deltas    DeltaUse
-	ApplyPart func(ctx context.Context, txn *repo.Txn, sb *delta.Superblock, i int, part []byte) error
+	Deltas DeltaUse // whether static deltas are used
 	// DryRun only finds out what there is to fetch. It needs DeltasRequired.
 	DryRun bool
 

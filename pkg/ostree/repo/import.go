@@ -162,6 +162,17 @@ func (t *Txn) newName() (string, error) {
 	return filepath.Join(t.staging.dir, "new-"+strconv.FormatInt(t.names.Add(1), 10)), nil
 }
 
+// ImportContent writes a file object that is known by its checksum from its header and
+// its content. One that is here already is left as it is, and r is not read.
+//
+// The error is a [MismatchError] when they are not those of the object.
+func (t *Txn) ImportContent(c ostree.Checksum, h *ostree.File, r io.Reader, o ImportOptions) (written int64, err error) {
+	if there, err := t.has(ostree.TypeFile, c); err != nil || there {
+		return 0, err
+	}
+	return t.importContent(c, h, r, o)
+}
+
 // importContent writes a file object with a header and content that are known.
 func (t *Txn) importContent(c ostree.Checksum, h *ostree.File, content io.Reader, o ImportOptions) (int64, error) {
 	if err := o.check(c, h); err != nil {
