@@ -56,6 +56,7 @@ var completions = map[string]string{
 	[ ${#COMPREPLY[@]} -gt 0 ] || COMPREPLY=($(compgen -f -- "$cur"))
 }
 complete -F _treewright treewright
+[[ $(readlink -f "$(type -P ostree)") != */treewright ]] || complete -F _treewright ostree
 `,
 	"zsh": `#compdef treewright
 _treewright() {
