@@ -154,6 +154,7 @@ func open(path string, parents int) (*Repo, error) {
 	if err := r.configure(); err != nil {
 		return nil, fmt.Errorf("repository %s: config: %w", path, err)
 	}
+	os.Mkdir(r.file("tmp"), 0o775) // as ostree: who writes counts on it; who cannot make it only reads
 	if p := r.config["core.parent"]; p != "" {
 		if parents == 0 {
 			return nil, fmt.Errorf("repository %s: core.parent: more than %d in a row: %w", path, maxParents, ostree.ErrUnsupported)
