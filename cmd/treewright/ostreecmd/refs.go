@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -74,6 +76,11 @@ func below(name, prefix string) (string, bool) {
 }
 
 func (e *env) listRefs(r *repo.Repo, o refsOptions) error {
+	for _, dir := range []string{"refs/heads", "refs/remotes"} { // where one is missing, refs may be lost
+		if _, err := os.Stat(filepath.Join(r.Path(), dir)); err != nil {
+			return fmt.Errorf("Listing refs: opendir(%s): %s", dir, strerror(err))
+		}
+	}
 	refs, err := r.Refs()
 	if err != nil {
 		return err

@@ -180,13 +180,15 @@ func (p *puller) metadata(ctx context.Context, o repo.Object, judge func([]byte)
 		}
 		return raw, err
 	}
-	raw, local := p.given(o), false
+	raw = p.given(o)
 	given := raw != nil
+	var src *repo.Repo
 	if !given {
-		if raw, local, err = p.ask(ctx, o); err != nil {
+		if raw, src, err = p.ask(ctx, o); err != nil {
 			return nil, err
 		}
 	}
+	local := src != nil
 	if got := ostree.Sum(raw); got != o.Checksum && !(local && p.o.Import.Trust) {
 		return nil, &repo.MismatchError{Object: o, Actual: got}
 	}
@@ -201,18 +203,26 @@ func (p *puller) metadata(ctx context.Context, o repo.Object, judge func([]byte)
 	if !given {
 		p.stats.metadata(local, len(raw))
 	}
-	return raw, p.txn.ImportMetadata(o, raw, repo.ImportOptions{Trust: local && p.o.Import.Trust})
+	opt := repo.ImportOptions{Trust: local && p.o.Import.Trust}
+	if local {
+		return raw, p.txn.LinkMetadata(src, o, raw, opt)
+	}
+	return raw, p.txn.ImportMetadata(o, raw, opt)
 }
 
-// ask gets the bytes of an object that is not here.
-func (p *puller) ask(ctx context.Context, o repo.Object) (raw []byte, local bool, err error) {
+// ask gets the bytes of an object that is not here, and the repository on this machine
+// that they are from, if they are.
+func (p *puller) ask(ctx context.Context, o repo.Object) (raw []byte, src *repo.Repo, err error) {
 	for _, c := range p.o.Caches {
 		if raw, err := c.ReadObject(o.Type, o.Checksum); err == nil {
-			return raw, true, nil
+			return raw, c, nil
 		}
 	}
 	raw, err = p.o.From.Metadata(ctx, o)
-	return raw, isLocal(p.o.From), err
+	if l, ok := p.o.From.(Local); ok {
+		src = l.Repo
+	}
+	return raw, src, err
 }
 
 // checkForm refuses objects that are malformed before they are written.

@@ -68,6 +68,21 @@ func (t *Txn) ImportMetadata(o Object, b []byte, opt ImportOptions) error {
 	return t.writeNamed(o.Type, o.Checksum, b)
 }
 
+// LinkMetadata is [Txn.ImportMetadata] of an object whose bytes are those of src: as a
+// hard link when both are this user's, on one file system.
+func (t *Txn) LinkMetadata(src *Repo, o Object, b []byte, opt ImportOptions) error {
+	if got := ostree.Sum(b); got != o.Checksum && !opt.Trust {
+		return &MismatchError{o, got}
+	}
+	if there, err := t.has(o.Type, o.Checksum); err != nil || there {
+		return err
+	}
+	if done, err := t.link(src, o.Type, o.Checksum); done || err != nil {
+		return err
+	}
+	return t.writeNamed(o.Type, o.Checksum, b)
+}
+
 // ImportFile takes a file object over from another repository: as a hard link when
 // both store it in the same way on one file system, else as a copy. It returns the
 // bytes written. An object that is here already is left as it is.

@@ -154,3 +154,41 @@ func TestPartial(t *testing.T) {
 		t.Errorf("Partial = %v, %v behind ClearPartial", marked, err)
 	}
 }
+
+// A metadata object is the same in all modes, so that two repositories share the file.
+func TestLinkMetadata(t *testing.T) {
+	src := create(t, ostree.ModeBareUser)
+	c := write(t, src, richTree(t))
+	dst := create(t, ostree.ModeArchive)
+	raw, err := src.ReadObject(ostree.TypeCommit, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	txn, err := dst.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer txn.Abort()
+	o := repo.Object{Type: ostree.TypeCommit, Checksum: c}
+	var bad *repo.MismatchError
+	if err := txn.LinkMetadata(src, o, append(raw, 0), repo.ImportOptions{}); !errors.As(err, &bad) {
+		t.Errorf("bytes with another checksum: %v", err)
+	}
+	for range 2 {
+		if err := txn.LinkMetadata(src, o, raw, repo.ImportOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := txn.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var files [2]os.FileInfo
+	for i, r := range []*repo.Repo{src, dst} {
+		if files[i], err = os.Stat(filepath.Join(r.Path(), "objects", c.String()[:2], c.String()[2:]+".commit")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !os.SameFile(files[0], files[1]) {
+		t.Error("the commit was copied")
+	}
+}
