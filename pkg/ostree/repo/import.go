@@ -105,7 +105,11 @@ func (t *Txn) ImportFile(src *Repo, c ostree.Checksum, o ImportOptions) (written
 			return 0, err
 		}
 	}
-	if t.sameForm(src) {
+	same, err := t.sameForm(src, c)
+	if err != nil {
+		return 0, err
+	}
+	if same {
 		if !o.Trust {
 			if err := src.VerifyFile(c); err != nil {
 				return 0, err
@@ -133,9 +137,16 @@ func (t *Txn) ImportFile(src *Repo, c ostree.Checksum, o ImportOptions) (written
 }
 
 // sameForm tells whether a file object of src is, byte for byte, attribute for
-// attribute, what it would be here.
-func (t *Txn) sameForm(src *Repo) bool {
-	return src.mode == t.r.mode && (t.r.mode != ostree.ModeBare || src.xattrs == t.r.xattrs)
+// attribute, what it would be here. A bare-user-only repository looks at no attribute.
+func (t *Txn) sameForm(src *Repo, c ostree.Checksum) (bool, error) {
+	if t.r.mode == ostree.ModeBareUserOnly && src.mode == ostree.ModeBareUser {
+		h, err := src.StatFile(c)
+		if err != nil {
+			return false, err
+		}
+		return !h.IsLink() && t.storableUserOnly(h) == nil && h.Mode&0o400 != 0, nil
+	}
+	return src.mode == t.r.mode && (t.r.mode != ostree.ModeBare || src.xattrs == t.r.xattrs), nil
 }
 
 // link puts a hard link to an object of src into the transaction. done is false when
@@ -190,6 +201,7 @@ func (t *Txn) ImportContent(c ostree.Checksum, h *ostree.File, r io.Reader, o Im
 
 // importContent writes a file object with a header and content that are known.
 func (t *Txn) importContent(c ostree.Checksum, h *ostree.File, content io.Reader, o ImportOptions) (int64, error) {
+	o.UserOnly = o.UserOnly || t.r.mode == ostree.ModeBareUserOnly
 	if err := o.check(c, h); err != nil {
 		return 0, err
 	}
