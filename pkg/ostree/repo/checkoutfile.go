@@ -55,8 +55,6 @@ func (c *checkout) file(f *folder, e ostree.FileEntry) error {
 type glance struct {
 	mode uint32 // with the type
 	size int64
-	dev  uint64
-	ino  uint64
 }
 
 func (g *glance) isLink() bool { return g.mode&unix.S_IFMT == unix.S_IFLNK }
@@ -68,15 +66,23 @@ func (c *checkout) mustCopy(g *glance) bool {
 	return !g.isLink() && (g.size == 0 || c.o.UserMode && g.mode&0o400 == 0)
 }
 
-// glance looks at an object of one of the bare modes.
-func (c *checkout) glance(sum ostree.Checksum) (g glance, err error) {
-	p := c.r.objectPath(ostree.TypeFile, sum)
+// holder is the repository that an object lies in: this one, or one above.
+func (r *Repo) holder(t ostree.ObjectType, c ostree.Checksum) *Repo {
+	for r.parent != nil && !r.own(t, c) {
+		r = r.parent
+	}
+	return r
+}
+
+// glance looks at an object of a repository of one of the bare modes.
+func (r *Repo) glance(sum ostree.Checksum) (g glance, err error) {
+	p := r.objectPath(ostree.TypeFile, sum)
 	var st unix.Stat_t
 	if err := unix.Lstat(p, &st); err != nil {
 		return g, objectError(ostree.TypeFile, sum, err)
 	}
-	g = glance{mode: st.Mode, size: st.Size, dev: st.Dev, ino: st.Ino}
-	if c.r.mode != ostree.ModeBareUser {
+	g = glance{mode: st.Mode, size: st.Size}
+	if r.mode != ostree.ModeBareUser {
 		return g, nil
 	}
 	meta, err := getXattr(p, bareMetaXattr)
@@ -92,27 +98,25 @@ func (c *checkout) glance(sum ostree.Checksum) (g glance, err error) {
 
 // link makes a hard link to the object, and tells whether it could.
 func (c *checkout) link(f *folder, e ostree.FileEntry) (bool, error) {
-	possible := c.r.mode != ostree.ModeArchive && (c.r.mode == ostree.ModeBareUserOnly || c.o.UserMode == (c.r.mode == ostree.ModeBareUser))
+	r := c.r.holder(ostree.TypeFile, e.Checksum)
+	possible := r.mode != ostree.ModeArchive && (r.mode == ostree.ModeBareUserOnly || c.o.UserMode == (r.mode == ostree.ModeBareUser))
 	if !possible && !c.o.RequireLinks {
 		return false, nil
 	}
-	if c.r.mode == ostree.ModeArchive {
-		return false, &LinkModeError{c.r.mode, c.o.UserMode}
+	if r.mode == ostree.ModeArchive {
+		return false, &LinkModeError{r.mode, c.o.UserMode}
 	}
-	if c.r.parent != nil && !c.r.own(ostree.TypeFile, e.Checksum) {
-		return false, nil // that of another repository
-	}
-	g, err := c.glance(e.Checksum)
+	g, err := r.glance(e.Checksum)
 	if err != nil || c.mustCopy(&g) {
 		return false, err
 	}
 	if !possible {
-		return false, &LinkModeError{c.r.mode, c.o.UserMode}
+		return false, &LinkModeError{r.mode, c.o.UserMode}
 	}
-	if g.isLink() && c.r.mode != ostree.ModeBare {
+	if g.isLink() && r.mode != ostree.ModeBare {
 		return false, nil // they keep none of what is in the object
 	}
-	return c.linkTo(f, e, unix.AT_FDCWD, c.r.objectPath(ostree.TypeFile, e.Checksum))
+	return c.linkTo(f, e, unix.AT_FDCWD, r.objectPath(ostree.TypeFile, e.Checksum))
 }
 
 // linkTo links to a file that holds the object. It tells whether the object is in its

@@ -73,12 +73,8 @@ func (c *checkout) delete(dir int, name string) error {
 
 // isLink tells whether an object is a link.
 func (c *checkout) isLink(sum ostree.Checksum) (bool, error) {
-	if c.r.mode == ostree.ModeArchive {
-		h, err := c.r.StatFile(sum)
-		return err == nil && h.IsLink(), err
-	}
-	g, err := c.glance(sum)
-	return g.isLink(), err
+	h, err := c.r.StatFile(sum)
+	return err == nil && h.IsLink(), err
 }
 
 // device makes the device that a file stands for, and tells whether it stands for one.
