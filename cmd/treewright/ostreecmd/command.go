@@ -46,7 +46,7 @@ func commands() []*command {
 		exportCommand(),
 		findRemotesCommand(),
 		fsckCommand(),
-		initCommand(),
+		gpgSignCommand(), initCommand(),
 		logCommand(),
 		lsCommand(),
 		pruneCommand(),

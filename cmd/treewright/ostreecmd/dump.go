@@ -13,6 +13,8 @@ import (
 type dumpOptions struct {
 	raw  bool // as the text of the GVariant
 	asIs bool // the same, without swapping the bytes of numbers
+
+	gpgHome, remote string // whose keys show judges signatures by
 }
 
 // dumpVariant prints a value whose numbers are big-endian, as most in OSTree are.

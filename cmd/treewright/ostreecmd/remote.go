@@ -9,7 +9,7 @@ import (
 func remoteCommand() *command {
 	return newGroup("remote", "Manage the repositories that this one pulls from",
 		remoteAddCommand(), remoteDeleteCommand(), remoteShowURLCommand(), remoteListCommand(),
-		addCookieCommand(), deleteCookieCommand(), listCookiesCommand(),
+		gpgImportCommand(), addCookieCommand(), deleteCookieCommand(), listCookiesCommand(),
 		remoteRefsCommand(), remoteSummaryCommand())
 }
 

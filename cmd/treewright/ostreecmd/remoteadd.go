@@ -61,7 +61,17 @@ func (e *env) addRemote(o remoteAddOptions) error {
 			return err
 		}
 	}
-	return r.AddRemote(e.args[0], options, *o.force)
+	if len(*o.gpgImport) == 0 {
+		return r.AddRemote(e.args[0], options, *o.force)
+	}
+	keys, err := e.keysToImport(*o.gpgImport, false)
+	if err != nil {
+		return err
+	}
+	if err := r.AddRemote(e.args[0], options, *o.force); err != nil {
+		return err
+	}
+	return e.importKeys(r, e.args[0], keys, nil)
 }
 
 // options are the remote's options in the order in which they are written.

@@ -61,7 +61,7 @@ func (e *env) show(r *repo.Repo, rev string, o showOptions) error {
 	case *o.sizes:
 		return e.showSizes(r, rev)
 	}
-	do := dumpOptions{raw: *o.raw, asIs: *o.asIs}
+	do := dumpOptions{raw: *o.raw, asIs: *o.asIs, gpgHome: *o.gpgHome, remote: *o.remote}
 	if !ostree.IsChecksum(rev) {
 		sum, err := r.Resolve(rev)
 		if err != nil {
@@ -205,8 +205,10 @@ func (e *env) showMetadata(r *repo.Repo, t ostree.ObjectType, sum ostree.Checksu
 		return err
 	}
 	if t == ostree.TypeCommit {
-		_, err := e.dumpCommit(sum, raw, o)
-		return err
+		if _, err := e.dumpCommit(sum, raw, o); err != nil {
+			return err
+		}
+		return e.showSignatures(r, sum, raw, o.gpgHome, o.remote)
 	}
 	e.printf("%s %s\n", t, sum)
 	_, err = e.dumpRaw(t, raw, o)

@@ -240,7 +240,7 @@ func TestCheckSummary(t *testing.T) {
 	}
 }
 
-// A passphrase is asked for through gpg; without it the key stays locked.
+// Keys by their IDs, and signatures by these.
 func TestHome(t *testing.T) {
 	h := openHome(t)
 	if _, err := h.Signer("00000000", time.Now()); !errors.Is(err, openpgp.ErrNotFound) {
@@ -250,11 +250,11 @@ func TestHome(t *testing.T) {
 		t.Errorf("Signer = %v", err)
 	}
 	m := signedBy(t, []byte("data"), "472CDAFA", "CA950D41")
-	list, err := sign.JudgeGPG(h.Keys(), []byte("data"), m, time.Now())
-	if err != nil {
-		t.Fatal(err)
+	if !h.HasSigned("0xCA950D41", m) || h.HasSigned("00000000", m) {
+		t.Error("HasSigned is wrong")
 	}
-	if by := h.By("0xCA950D41", list); len(by) != 2 || by[0] || !by[1] {
-		t.Errorf("By = %v", by)
+	left, n := h.RemoveSignatures(m, []string{"CA950D41", "CA950D41"})
+	if n != 1 || h.HasSigned("CA950D41", left) || !h.HasSigned("472CDAFA", left) {
+		t.Errorf("RemoveSignatures removed %d", n)
 	}
 }

@@ -8,10 +8,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/treewright/treewright/pkg/openpgp"
+	"github.com/treewright/treewright/pkg/ostree"
 )
 
 // A Home is a folder of GnuPG with its keys.
@@ -118,9 +120,25 @@ func (s *gpgSigner) byProgram(data []byte) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// By tells which of some signatures are by the key that has an ID: of this folder, with
-// the signatures of its subkeys, or of none.
-func (h *Home) By(id string, list []openpgp.Signature) []bool {
+// HasSigned tells whether metadata has a signature by the key that has an ID.
+func (h *Home) HasSigned(id string, m ostree.Metadata) bool {
+	_, n := h.RemoveSignatures(m, []string{id})
+	return n > 0
+}
+
+// RemoveSignatures is metadata without the GPG signatures by keys that have these IDs,
+// and how many these were. A key need not be in the folder; if it is, the signatures
+// of its subkeys go as well.
+func (h *Home) RemoveSignatures(m ostree.Metadata, ids []string) (ostree.Metadata, int) {
+	all := Signatures(m, KindGPG)
+	keep := slices.DeleteFunc(slices.Clone(all), func(sig []byte) bool {
+		return slices.ContainsFunc(ids, func(id string) bool { return h.isBy(id, sig) })
+	})
+	return WithSignatures(m, KindGPG, keep), len(all) - len(keep)
+}
+
+// isBy tells whether a signature names the key that has an ID, or a subkey of it.
+func (h *Home) isBy(id string, sig []byte) bool {
 	prints := []string{strings.ToUpper(strings.TrimPrefix(id, "0x"))}
 	if key, err := h.keys.Find(id); err == nil && strings.HasSuffix(key.Fingerprint, prints[0]) {
 		prints[0] = key.Fingerprint
@@ -128,14 +146,17 @@ func (h *Home) By(id string, list []openpgp.Signature) []bool {
 			prints = append(prints, sub.Fingerprint)
 		}
 	}
-	out := make([]bool, len(list))
-	for i, s := range list {
+	list, err := h.keys.Verify(nil, sig, time.Time{})
+	if err != nil {
+		return false
+	}
+	for _, s := range list {
 		for _, p := range prints {
 			// What a signature tells, and what a user does, may be the end of a fingerprint.
 			if len(p) >= 8 && len(s.Fingerprint) >= 8 && (strings.HasSuffix(s.Fingerprint, p) || strings.HasSuffix(p, s.Fingerprint)) {
-				out[i] = true
+				return true
 			}
 		}
 	}
-	return out
+	return false
 }
