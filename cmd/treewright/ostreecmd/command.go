@@ -56,7 +56,7 @@ func commands() []*command {
 		remoteCommand(),
 		resetCommand(),
 		revParseCommand(),
-		showCommand(),
+		showCommand(), signCommand(),
 		staticDeltaCommand(),
 		summaryCommand(),
 	}

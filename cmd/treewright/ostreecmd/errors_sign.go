@@ -114,6 +114,8 @@ func keySentence(e *sign.KeyError) string {
 		return fmt.Sprintf("opendir(%s): No such file or directory", e.From)
 	case e.Kind == sign.KindGPG:
 		return ""
+	case errors.Is(e, sign.ErrNoFiles) && e.From == "":
+		return "not implemented"
 	case errors.Is(e, sign.ErrNoKeys) && e.From == "":
 		return "No keys found for required signapi type " + e.Kind
 	case e.From != "":

@@ -11,8 +11,8 @@ func (dummySigner) Kind() string { return KindDummy }
 // Sign implements [Signer].
 func (s dummySigner) Sign([]byte) ([]byte, error) { return []byte(s), nil }
 
-// errNoFiles says that keys of kind dummy are in no files.
-var errNoFiles = errors.New("keys of this kind are not in files")
+// ErrNoFiles says that keys of kind dummy are in no files.
+var ErrNoFiles = errors.New("keys of this kind are not in files")
 
 // dummyVerifier has one key.
 type dummyVerifier struct{ key string }
@@ -25,11 +25,11 @@ func (v *dummyVerifier) addKey(key string) error {
 }
 
 func (*dummyVerifier) addFile(name string) error {
-	return &KeyError{Kind: KindDummy, From: name, Err: errNoFiles}
+	return &KeyError{Kind: KindDummy, From: name, Err: ErrNoFiles}
 }
 
 func (*dummyVerifier) addSystem() error {
-	return &KeyError{Kind: KindDummy, Err: errNoFiles}
+	return &KeyError{Kind: KindDummy, Err: ErrNoFiles}
 }
 
 func (v *dummyVerifier) verify(_ []byte, sigs [][]byte) (string, error) {
