@@ -27,8 +27,10 @@ type deb struct {
 	archive
 	control   map[string]string
 	conffiles map[string]bool
+	maintainer
 
 	compressor string // of the payload
+	scripts    bool   // the script that configures the package is kept
 }
 
 // convertAll writes one RPM for each .deb, and the package "filesystem".
@@ -41,7 +43,7 @@ func convertAll(ctx context.Context, archives []archive, o *options) (int, error
 		if err != nil {
 			return 0, fmt.Errorf("%s: %w", filepath.Base(a.path), err)
 		}
-		d.compressor = o.compressor
+		d.compressor, d.scripts = o.compressor, o.scripts
 		debs[i] = d
 		names[d.control["Package"]] = true
 	}
@@ -83,7 +85,7 @@ func readControl(ctx context.Context, a archive) (*deb, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &deb{archive: a, conffiles: map[string]bool{}}
+	d := &deb{archive: a, conffiles: map[string]bool{}, maintainer: maintainer{}}
 	for r := tar.NewReader(bytes.NewReader(out)); ; {
 		h, err := r.Next()
 		if err == io.EOF {
@@ -99,6 +101,8 @@ func readControl(ctx context.Context, a archive) (*deb, error) {
 		switch path.Clean(h.Name) {
 		case "control":
 			d.control = parseControl(string(body))
+		case "postinst", "templates", "config":
+			d.maintainer[path.Clean(h.Name)] = string(body)
 		case "conffiles":
 			for line := range strings.Lines(string(body)) {
 				if f := strings.Fields(line); len(f) > 0 && f[0] != "remove-on-upgrade" {
@@ -158,7 +162,16 @@ func (d *deb) convert(ctx context.Context, out string, names map[string]bool) er
 		return fmt.Errorf("%s: %w", filepath.Base(d.path), err)
 	}
 	meta.BuildTime = time.Unix(newest, 0)
-	return writeRPM(out, meta, d.source(), files)
+	post := ""
+	if d.scripts {
+		paths := make([]string, len(files))
+		for i, f := range files {
+			paths[i] = f.Name
+		}
+		slices.Sort(paths)
+		post = d.maintainer.post(d.control, paths)
+	}
+	return writeRPM(out, meta, d.source(), post, files)
 }
 
 // newerThanProgram tells whether a converted package is from this program or a
@@ -185,7 +198,7 @@ func (d *deb) source() string {
 	return fmt.Sprintf("%s-%s-%s.src.rpm", name, v.version, v.release)
 }
 
-func writeRPM(out string, meta rpmpack.RPMMetaData, source string, files []rpmpack.RPMFile) error {
+func writeRPM(out string, meta rpmpack.RPMMetaData, source, post string, files []rpmpack.RPMFile) error {
 	own := rpmpack.Relation{Name: meta.Name, Version: meta.Version + "-" + meta.Release, Sense: rpmpack.SenseEqual}
 	r, err := rpmpack.NewRPM(meta)
 	if err != nil {
@@ -199,6 +212,9 @@ func writeRPM(out string, meta rpmpack.RPMMetaData, source string, files []rpmpa
 	r.Provides = append(r.Provides, &own)
 	const tagSourceRPM = 1044
 	r.AddCustomTag(tagSourceRPM, rpmpack.EntryString(source))
+	if post != "" {
+		r.AddPostin(post)
+	}
 	for _, f := range files {
 		r.AddFile(f)
 	}

@@ -196,5 +196,5 @@ func writeFilesystem(out, compressor string) error {
 	for _, m := range []string{"/bin", "/sbin", "/lib", "/lib64"} {
 		files = append(files, rpmpack.RPMFile{Name: m, Body: []byte("usr" + m), Mode: modeSymlink | 0o777, Owner: "root", Group: "root"})
 	}
-	return writeRPM(out, meta, "filesystem-1-1.src.rpm", files)
+	return writeRPM(out, meta, "filesystem-1-1.src.rpm", "", files)
 }

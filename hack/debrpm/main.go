@@ -8,7 +8,8 @@
 // names, in a private apt state: nothing of the system is changed, and root is not
 // needed. Each .deb becomes one RPM: the same files, owners, modes and relations;
 // alternatives as rich dependencies; conffiles as %config(noreplace). Maintainer
-// scripts are left out. Last it writes rpm-md metadata.
+// scripts are left out, unless -scripts keeps the one that configures the package, as
+// %post. Last it writes rpm-md metadata.
 //
 // With -updates the suite's updates and security updates are taken in, so that two
 // runs, without and with it, give two versions of one distribution. -extra adds
@@ -58,6 +59,7 @@ type options struct {
 	seeds   []string
 
 	compressor string // of payloads
+	scripts    bool
 }
 
 func run(ctx context.Context, args []string) error {
@@ -70,6 +72,7 @@ func run(ctx context.Context, args []string) error {
 	f.StringVar(&o.tree, "tree", "", "write the packages' files into the new folder `DIR` instead of RPMs")
 	f.StringVar(&o.out, "out", "rpms", "`DIR` for the RPM repository")
 	f.StringVar(&o.cache, "cache", "", "`DIR` for apt's state and downloads (default: OUT's name with .cache)")
+	f.BoolVar(&o.scripts, "scripts", false, "keep the scripts that configure the packages, as %post")
 	f.StringVar(&o.compressor, "compressor", "zstd:3", "payloads' `FORMAT[:LEVEL]`: zstd, gzip, or xz and lzma without a level")
 	f.StringVar(&o.mirror, "mirror", os.Getenv("DEBIAN_MIRROR"), "`URL` of the mirror (default: $DEBIAN_MIRROR, else the system's)")
 	if err := f.Parse(args); err != nil {
@@ -105,7 +108,7 @@ func run(ctx context.Context, args []string) error {
 
 // writePackages converts the packages asked for.
 func writePackages(ctx context.Context, o *options) (int, error) {
-	if err := os.MkdirAll(o.out, 0o755); err != nil {
+	if err := errors.Join(os.MkdirAll(o.out, 0o755), forgetOthers(o)); err != nil {
 		return 0, err
 	}
 	debs, err := download(ctx, o)
@@ -118,6 +121,22 @@ func writePackages(ctx context.Context, o *options) (int, error) {
 	}
 	_, err = index.Write(o.out, -1)
 	return n, err
+}
+
+// conversion is changed when packages come out differently than before.
+const conversion = 2
+
+// forgetOthers removes packages that were converted in another way.
+func forgetOthers(o *options) error {
+	file := filepath.Join(o.out, ".converted")
+	now := fmt.Sprintf("%d compressor=%s scripts=%v\n", conversion, o.compressor, o.scripts)
+	if before, err := os.ReadFile(file); err == nil && string(before) == now {
+		return nil
+	}
+	if err := removeOthers(o.out, nil); err != nil {
+		return err
+	}
+	return os.WriteFile(file, []byte(now), 0o644)
 }
 
 // essential is apt's pattern for the packages that no other names as a dependency

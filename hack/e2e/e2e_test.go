@@ -123,7 +123,7 @@ func debrpm(t *testing.T, out string, args ...string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	args = append([]string{"run", "./hack/debrpm", "-suite", suite, "-extra", extra, "-out", out, "-cache", filepath.Join(filepath.Dir(out), "apt")}, args...)
+	args = append([]string{"run", "./hack/debrpm", "-scripts", "-suite", suite, "-extra", extra, "-out", out, "-cache", filepath.Join(filepath.Dir(out), "apt")}, args...)
 	cmd := exec.Command("go", append(args, strings.Fields(string(list))...)...)
 	cmd.Dir = top
 	if msg, err := cmd.CombinedOutput(); err != nil {

@@ -1,6 +1,7 @@
 package rootfs
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -206,37 +207,25 @@ func (db *accountDB) apply(kind string, f []string) error {
 	}
 	id, group, _ := strings.Cut(get(2), ":")
 	u := &account{name: f[1]}
+	if id == "-" || strings.HasPrefix(id, "/") {
+		id = "" // any
+	}
+	g, err := db.primary(f[1], id, group)
+	if err != nil {
+		return err
+	}
+	u.gid = g
 	switch {
-	case id == "" || id[0] == '/':
-		g := db.group(f[1])
-		if g == nil {
-			var err error
-			if g, err = db.addGroup(f[1], ""); err != nil {
-				return err
-			}
-		}
-		u.id, u.gid = db.freeUser(g.id), g.id
+	case id == "" && group == "":
+		u.id = db.freeUser(g)
+	case id == "":
+		u.id = db.free()
 	default:
 		n, err := strconv.ParseUint(id, 10, 32)
 		if err != nil {
 			return fmt.Errorf("sysusers.d: user %s: id %q", f[1], id)
 		}
 		u.id = uint32(n)
-		if group == "" {
-			g := db.group(f[1])
-			if g == nil {
-				if g, err = db.addGroup(f[1], id); err != nil {
-					return err
-				}
-			}
-			u.gid = g.id
-		} else if gid, err := strconv.ParseUint(group, 10, 32); err == nil {
-			u.gid = uint32(gid)
-		} else if g := db.group(group); g != nil {
-			u.gid = g.id
-		} else {
-			return fmt.Errorf("sysusers.d: user %s: group %s does not exist", f[1], group)
-		}
 	}
 	home, shell := get(4), get(5)
 	if home == "" {
@@ -248,6 +237,26 @@ func (db *accountDB) apply(kind string, f []string) error {
 	u.rest = []string{get(3), home, shell}
 	db.users = append(db.users, u)
 	return nil
+}
+
+// primary is the number of a user's group: the one that the line names, which has to be
+// there, else one of the user's name, made when it is missing.
+func (db *accountDB) primary(user, id, group string) (uint32, error) {
+	if gid, err := strconv.ParseUint(group, 10, 32); err == nil {
+		return uint32(gid), nil
+	}
+	name := cmp.Or(group, user)
+	g := db.group(name)
+	if g == nil && group != "" {
+		return 0, fmt.Errorf("sysusers.d: user %s: group %s does not exist", user, group)
+	}
+	if g == nil {
+		var err error
+		if g, err = db.addGroup(name, id); err != nil {
+			return 0, err
+		}
+	}
+	return g.id, nil
 }
 
 func (db *accountDB) addGroup(name, id string) (*account, error) {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
@@ -69,6 +70,13 @@ func (a *assembly) onDisk() (d *disk, err error) {
 	if err := os.Chmod(filepath.Join(dir, "var/tmp"), 0o1777); err != nil {
 		return nil, err
 	}
+	for _, l := range a.varLines { // scripts find what packages have in /var
+		if l.kind == "d" && strings.HasPrefix(l.path, "/var/") && l.path != "/var/lib/alternatives" {
+			if err := os.MkdirAll(filepath.Join(dir, filepath.Clean(l.path)), 0o755); err != nil {
+				return nil, err
+			}
+		}
+	}
 	if a.root.Lookup(alternatives) != nil {
 		if err := os.Symlink("../../"+alternatives, filepath.Join(dir, "var/lib/alternatives")); err != nil {
 			return nil, err
@@ -79,7 +87,15 @@ func (a *assembly) onDisk() (d *disk, err error) {
 			return nil, err
 		}
 	}
-	return d, d.write(a.ctx, a.root)
+	if err := d.write(a.ctx, a.root); err != nil {
+		return nil, err
+	}
+	for _, name := range []string{"root", "home", "srv", "mnt", "media"} { // the layout makes them links
+		if err := os.Mkdir(filepath.Join(d.root, name), 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+			return nil, err
+		}
+	}
+	return d, nil
 }
 
 // write writes folders and links, then files, several at once.

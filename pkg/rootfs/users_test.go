@@ -65,3 +65,15 @@ func TestCheckAccounts(t *testing.T) {
 		})
 	}
 }
+
+// TestSysusersIDs has the forms of a user's number that sysusers.d(5) describes.
+func TestSysusersIDs(t *testing.T) {
+	app := pkg("app", map[string]string{"/usr/lib/sysusers.d/a.conf": "u fixed 300 - -\nu both 301:42 - -\nu named 302:daemon - -\nu any - - -\nu shared -:shadow - -\nu path /etc/passwd - -\n"})
+	root := must(t, rootfs.Options{}, app)
+	passwd := content(t, root, "usr/etc/passwd")
+	for _, want := range []string{"fixed:x:300:300:", "both:x:301:42:", "named:x:302:1:", "any:x:999:999:", "shared:x:998:42:", "path:x:997:997:"} {
+		if !strings.Contains(passwd, "\n"+want) {
+			t.Errorf("passwd lacks %s:\n%s", want, passwd)
+		}
+	}
+}
