@@ -64,21 +64,10 @@ func (c *Config) fetch(ctx context.Context, r *resolution) (*imported, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &imported{build: build, records: make([]*record, len(r.packages))}
-	var missing []int
-	for i, p := range r.packages {
-		if out.records[i], err = c.readRecord(build, p); err != nil {
-			return nil, err
-		}
-		if out.records[i] != nil && !out.records[i].signedBy(keys[p.Repo.ID]) {
-			out.records[i] = nil
-		}
-		if out.records[i] == nil {
-			missing = append(missing, i)
-		}
-	}
-	if len(missing) == 0 {
-		return out, nil
+	out := &imported{build: build}
+	missing, err := c.records(out, r, keys)
+	if err != nil || len(missing) == 0 {
+		return out, err
 	}
 	var wanted []*repodata.Package
 	for _, i := range missing {
@@ -97,6 +86,24 @@ func corrupt(err error) error {
 		return fmt.Errorf("%w: %w", err, ErrCorrupt)
 	}
 	return err
+}
+
+// records reads what is known of the packages, and lists those that are yet to be
+// unpacked.
+func (c *Config) records(out *imported, r *resolution, keys map[string]*openpgp.Keyring) (missing []int, err error) {
+	out.records = make([]*record, len(r.packages))
+	for i, p := range r.packages {
+		rec, err := c.readRecord(out.build, p)
+		if err != nil {
+			return nil, err
+		}
+		if rec == nil || !rec.signedBy(keys[p.Repo.ID]) {
+			missing = append(missing, i)
+			continue
+		}
+		out.records[i] = rec
+	}
+	return missing, nil
 }
 
 // importAll unpacks packages on all cores.

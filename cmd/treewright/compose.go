@@ -63,6 +63,7 @@ the commit's checksum. When no input changed since the ref's commit, no commit i
 and that one's checksum is printed.`,
 		Flags: append(sharedFlags(composeFlags()...),
 			&cli.BoolFlag{Name: "dry-run", Usage: "resolve the packages, print them, and stop"},
+			&cli.BoolFlag{Name: "explain", Usage: "tell which stages would run, and because of which input, and stop"},
 			&cli.BoolFlag{Name: "print-only", Usage: "print the treefile with all includes merged, and stop"},
 		),
 		Action: func(c *cli.Context) error {
@@ -80,6 +81,8 @@ and that one's checksum is printed.`,
 					_, err = c.App.Writer.Write(flat)
 				}
 				return err
+			case c.Bool("explain"):
+				return printPlan(c, o)
 			case c.Bool("dry-run"):
 				return printResolved(c, o.ResolveOptions)
 			}
@@ -96,6 +99,27 @@ and that one's checksum is printed.`,
 			return nil
 		},
 	}
+}
+
+func printPlan(c *cli.Context, o composer.ComposeOptions) error {
+	plan, err := composer.Explain(c.Context, o)
+	if err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		return printJSON(c, map[string]any{"stages": plan})
+	}
+	for _, s := range plan {
+		does := "does not run"
+		if s.Runs {
+			does = "runs"
+		}
+		fmt.Fprintf(c.App.Writer, "%-9s %s\n", s.Stage, does)
+		for _, why := range s.Because {
+			fmt.Fprintf(c.App.Writer, "          %s\n", why)
+		}
+	}
+	return nil
 }
 
 func printResolved(c *cli.Context, o composer.ResolveOptions) error {
