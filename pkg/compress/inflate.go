@@ -15,6 +15,7 @@ var ErrDeflate = errors.New("not a DEFLATE stream of that length")
 type Inflater struct {
 	lit, dist, codes huffman
 	lens             [320]uint8
+	isFixed          bool // the tables are those of blocks that have none
 }
 
 // An entry of a Huffman table has the bits of the code in its low byte. Above these

@@ -27,6 +27,10 @@ func stored(b *bitReader, dst []byte, out int) (int, error) {
 
 // fixed makes the tables of blocks that have none.
 func (z *Inflater) fixed() error {
+	if z.isFixed {
+		return nil
+	}
+	z.isFixed = true
 	for i := range 288 {
 		switch {
 		case i < 144:
@@ -50,6 +54,7 @@ func (z *Inflater) fixed() error {
 
 // dynamic reads the tables of a block.
 func (z *Inflater) dynamic(b *bitReader) error {
+	z.isFixed = false
 	b.fill()
 	lits, dists, codes := b.take(5)+257, b.take(5)+1, b.take(4)+4
 	if lits > 286 || dists > 30 {

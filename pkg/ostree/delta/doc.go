@@ -1,4 +1,4 @@
-// Package delta plans, writes and applies OSTree static deltas: the files that turn one
+// Package delta plans, writes, reads and applies OSTree static deltas: the files that turn one
 // commit into another for less than its new objects cost, one by one.
 //
 // # Format
@@ -36,6 +36,10 @@
 // ones, and then both.
 //
 // A fallback is an object that is too large for a part and is fetched whole.
+//
+// Parts may be in the superblock, as metadata (yay) under the names of their files;
+// the commit's detached metadata is there, too. A superblock with signatures is a
+// GVariant (taya{sv}): "OSTSGNDT", the superblock, the signatures.
 //
 // Not here yet: reuse of old content (rollsum, bsdiff) in what is written.
 //

@@ -3,7 +3,6 @@ package delta
 import (
 	"encoding/base64"
 	"fmt"
-	"math"
 	"math/bits"
 	"path"
 	"strconv"
@@ -87,20 +86,21 @@ func (s *Superblock) readMetadata(list []any) error {
 	return nil
 }
 
-// guessOrder finds the byte order of a superblock that does not tell it, as libostree
-// does: numbers that are too odd for one order are of the other.
+// guessOrder finds the byte order of a superblock that does not tell it, whose numbers
+// were read as little-endian: read in the wrong order, sizes become huge. libostree takes
+// a part that is larger compressed for a sign of the wrong order, which small parts are.
 func (s *Superblock) guessOrder() {
 	s.Order, s.Guessed = 'l', true
-	total, objects := 0.0, 0
-	odd := false
+	little, big := 0.0, 0.0
 	for _, p := range s.Parts {
-		total += float64(p.Size)
-		objects += len(p.Objects)
-		if p.USize > 0 && float64(p.Size)/float64(p.USize) > 1.2 {
-			odd = true
-		}
+		little += float64(p.Size) + float64(p.USize)
+		big += float64(bits.ReverseBytes64(p.Size)) + float64(bits.ReverseBytes64(p.USize))
 	}
-	if odd || objects > 0 && total/float64(objects) > math.MaxUint32 {
+	for _, f := range s.Fallbacks {
+		little += float64(f.Size) + float64(f.USize)
+		big += float64(bits.ReverseBytes64(f.Size)) + float64(bits.ReverseBytes64(f.USize))
+	}
+	if big < little {
 		s.Order = 'B'
 	}
 }

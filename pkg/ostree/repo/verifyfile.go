@@ -60,7 +60,7 @@ func (r *Repo) verifyArchive(c ostree.Checksum) error {
 
 // wholeSize is the largest file, and the most content, in bytes, that is held in
 // memory: by all workers together some 64 MiB.
-func wholeSize() int64 { return int64(max(128<<10, min(4<<20, 32<<20/workers()))) }
+func wholeSize() int64 { return int64(max(128<<10, min(8<<20, 32<<20/workers()))) }
 
 // grown returns a buffer of n bytes; put it back behind its use.
 func grown(p *sync.Pool, n int64) *[]byte {
