@@ -313,6 +313,14 @@ func (t *Txn) fillArchive(f *os.File, h *ostree.File, content io.Reader) error {
 // deflate compresses content into f. Writers are used again: making one costs more
 // than most files do.
 func (t *Txn) deflate(f io.Writer, content io.Reader, size int64) error {
+	if size <= compress.MaxTiny {
+		var tiny bytes.Buffer
+		if err := t.pools.copyExactly(&tiny, content, size); err != nil {
+			return err
+		}
+		_, err := f.Write(compress.DeflateTiny(tiny.Bytes()))
+		return err
+	}
 	z, ok := t.pools.deflate.Get().(*compress.DeflateWriter)
 	if ok {
 		z.Reset(f)
