@@ -41,7 +41,7 @@ func commit(t testing.TB, dir string, files map[string]string, args ...string) s
 func remote(t testing.TB) (dir string, commits []string) {
 	dir = t.TempDir()
 	stock(t, "--repo="+dir, "init", "--mode=archive")
-	files := map[string]string{"a": "A", "d/b": "B", "d/e/c": strings.Repeat("C", 1<<20), "f/g": "G"}
+	files := map[string]string{"a": "A", "d/b": "B", "d/e/c": strings.Repeat("C", 3<<20), "f/g": "G"}
 	commits = append(commits, commit(t, dir, files))
 	files["d/b"] = "another B"
 	return dir, append(commits, commit(t, dir, files))

@@ -239,12 +239,8 @@ func (t *Txn) stage(c ostree.Checksum, fill func(*os.File) error) (size int64, e
 	return size, err
 }
 
-// ImportArchived writes a file object from the bytes that an archive repository has
-// for it. An archive repository keeps them as they are.
-//
-// The error is a [MismatchError] or wraps [ostree.ErrCorrupt] or [ostree.ErrMalformed]
-// when they are not those of the object.
-func (t *Txn) ImportArchived(c ostree.Checksum, r io.Reader, o ImportOptions) (written int64, err error) {
+// importStream is [Txn.ImportArchived] of an object that is too large for memory.
+func (t *Txn) importStream(c ostree.Checksum, r io.Reader, o ImportOptions) (written int64, err error) {
 	if t.r.mode == ostree.ModeArchive {
 		return t.stage(c, func(f *os.File) error { return t.keepArchived(f, c, r, o) })
 	}
