@@ -57,6 +57,8 @@ func pullSentence(err error) string {
 		return fmt.Sprintf("Content object %s: invalid mode 0%04o with bits 0%02o", mode.Checksum, mode.Mode, mode.Bits())
 	case errors.As(err, &size):
 		return fmt.Sprintf("%s exceeded maximum size of %d bytes", size.Name, size.Limit)
+	case errors.Is(err, pull.ErrNoDeltaList):
+		return "Fetch configured to require static deltas, but no summary deltas or delta index found"
 	case errors.Is(err, pull.ErrNoSummary):
 		return "Fetching all refs was requested in mirror mode, but remote repository does not have a summary"
 	}

@@ -18,6 +18,8 @@ func transferSentence(err error) string {
 	var scheme *remote.SchemeError
 	var list *remote.MirrorlistError
 	switch {
+	case errors.As(err, &list) && list.Err != nil:
+		return fmt.Sprintf("While fetching mirrorlist '%s': %s", list.URL, sentence(list.Err))
 	case errors.As(err, &list):
 		return fmt.Sprintf("No valid mirrors were found in mirrorlist '%s'", list.URL)
 	case errors.As(err, &status):

@@ -35,6 +35,10 @@ func (e *NoDeltaError) Error() string {
 
 func (e *NoDeltaError) Unwrap() error { return ostree.ErrNotFound }
 
+// ErrNoDeltaList is given when static deltas are required of a source that does not say
+// which ones it has.
+var ErrNoDeltaList = errors.New("neither a summary nor an index tells of static deltas")
+
 // DeltaReport tells of the static deltas of a pull.
 type DeltaReport struct {
 	Parts, Fetched int    // of Parts, those that came over the wire
@@ -105,6 +109,9 @@ func (p *puller) findDelta(ctx context.Context, t target) (*offer, error) {
 		return nil, err
 	}
 	if p.summary == nil && !p.indexed {
+		if p.o.Deltas == DeltasRequired {
+			return nil, ErrNoDeltaList
+		}
 		if p.o.VerifySummary != nil {
 			return nil, nil
 		}

@@ -122,9 +122,17 @@ func (f *faulty) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // Whatever a server does wrong ends in an error or in success, and never in a
 // repository in which stock ostree finds a fault. What came by right is kept.
 func TestPullFaults(t *testing.T) {
-	dir := crowd(t)
-	for i, mode := range []ostree.Mode{ostree.ModeArchive, ostree.ModeBareUser, ostree.ModeBareUserOnly} {
+	dir, deltas := crowd(t), crowd(t)
+	for _, args := range [][]string{{"--empty"}, nil} {
+		args = append([]string{"--repo=" + deltas, "static-delta", "generate", "main", "--min-fallback-size=0", "--max-chunk-size=1"}, args...)
+		stock(t, args...)
+	}
+	stock(t, "--repo="+deltas, "summary", "-u")
+	for i, mode := range []ostree.Mode{ostree.ModeArchive, ostree.ModeBareUser, ostree.ModeBareUserOnly, ostree.ModeBareUser} {
 		to := create(t, mode)
+		if i == 3 {
+			dir = deltas
+		}
 		f := &faulty{dir: dir, rnd: rand.New(rand.NewPCG(uint64(i), 5)), one: 20}
 		srv := httptest.NewServer(f)
 		t.Cleanup(srv.Close)

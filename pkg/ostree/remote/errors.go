@@ -60,10 +60,21 @@ func (e *SchemeError) Error() string { return e.URL + ": not a URL of http or ht
 // ErrSlow is wrapped when a transfer is given up because it is too slow.
 var ErrSlow = errors.New("too slow")
 
-// A MirrorlistError is a list of mirrors of which none can be used.
-type MirrorlistError struct{ URL string }
+// A MirrorlistError is a list of mirrors that cannot be had, or of which none can be
+// used.
+type MirrorlistError struct {
+	URL string
+	Err error // nil: it is there
+}
 
-func (e *MirrorlistError) Error() string { return "mirrorlist " + e.URL + ": no mirror can be used" }
+func (e *MirrorlistError) Error() string {
+	if e.Err != nil {
+		return "mirrorlist: " + e.Err.Error()
+	}
+	return "mirrorlist " + e.URL + ": no mirror can be used"
+}
+
+func (e *MirrorlistError) Unwrap() error { return e.Err }
 
 // passes tells whether a request may succeed when it is made again.
 func passes(err error) bool {

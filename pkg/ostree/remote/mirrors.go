@@ -37,7 +37,7 @@ func (s *Source) bases(ctx context.Context, option string) ([]*url.URL, error) {
 	}
 	b, err := s.get(ctx, []*url.URL{u}, "", mirrorlistLimit)
 	if err != nil {
-		return nil, err
+		return nil, &MirrorlistError{u.Redacted(), err}
 	}
 	all := parseMirrorlist(string(b))
 	for i := range all {
@@ -47,7 +47,7 @@ func (s *Source) bases(ctx context.Context, option string) ([]*url.URL, error) {
 			return nil, err
 		}
 	}
-	return nil, &MirrorlistError{u.Redacted()}
+	return nil, &MirrorlistError{URL: u.Redacted()}
 }
 
 // parseMirrorlist reads a list of mirrors: a URL a line; other lines do not count.
