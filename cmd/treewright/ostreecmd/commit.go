@@ -126,7 +126,11 @@ func (m *commitMaker) run(ctx context.Context) (sum ostree.Checksum, err error) 
 		return sum, err
 	}
 	c := m.commit
-	c.Root, c.RootMeta, err = m.txn.WriteTree(ctx, root, repo.TreeOptions{Lookup: m.tree.Object, Folder: m.tree.Folder})
+	o := repo.TreeOptions{Lookup: m.tree.Object, Folder: m.tree.Folder}
+	if *m.o.consume {
+		o.Adopt = source.OnDisk
+	}
+	c.Root, c.RootMeta, err = m.txn.WriteTree(ctx, root, o)
 	if err != nil {
 		return sum, err
 	}

@@ -260,3 +260,41 @@ func TestCommitConsume(t *testing.T) {
 		}
 	}
 }
+
+// In repositories that keep files as they are a consumed file becomes the object.
+func TestCommitAdopts(t *testing.T) {
+	for mode, want := range map[string]bool{"archive": false, "bare-user": false, "bare-user-only": true, "bare": true} {
+		if mode == "bare" && os.Geteuid() != 0 {
+			continue
+		}
+		inFolder(t)
+		p := newPair(t, mode)
+		if err := errors.Join(os.Link("t/usr/bin/prog", "kept"), os.Link("t/a", "other")); err != nil {
+			t.Fatal(err)
+		}
+		sum := strings.TrimSpace(stock(t, "--repo="+p.stock, "commit", "-b", "x", "t"))
+		var out, errs bytes.Buffer
+		prog := ostreecmd.Program{Name: "ostree", Environ: os.Environ()}
+		if prog.Run(t.Context(), []string{"--repo=" + p.ours, "commit", "-b", "x", "--consume", "t"}, ostreecmd.Streams{Out: &out, Err: &errs}) != 0 || strings.TrimSpace(out.String()) != sum {
+			t.Fatalf("mode %s: %s%s, want %s", mode, out.Bytes(), errs.Bytes(), sum)
+		}
+		kept, err := os.Stat("kept")
+		if err != nil {
+			t.Fatal(err)
+		}
+		objects, err := filepath.Glob(p.ours + "/objects/*/*.file")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := false
+		for _, o := range objects {
+			if st, err := os.Lstat(o); err == nil && os.SameFile(st, kept) {
+				got = true
+			}
+		}
+		if got != want {
+			t.Errorf("mode %s: the file became the object: %v, want %v", mode, got, want)
+		}
+		p.check(t)
+	}
+}

@@ -31,7 +31,10 @@ type TreeOptions struct {
 	Folder func(*filetree.Node) (tree, meta ostree.Checksum, ok bool)
 	// Learned is told the checksum of each file that had to be read. It is called
 	// by one goroutine at a time. nil is not told.
-	Learned  func(*filetree.Node, ostree.Checksum)
+	Learned func(*filetree.Node, ostree.Checksum)
+	// Adopt returns the path of a file on disk that the caller is going to delete: it may
+	// become the object itself. nil knows none.
+	Adopt    func(*filetree.Node) (path string, ok bool)
 	Workers  int                     // files written at once; 0: one a core
 	Progress func(done, total int64) // of files; nil reports nothing
 }
@@ -245,6 +248,12 @@ func (w *treeWriter) write(h *ostree.File, n *filetree.Node) (c ostree.Checksum,
 		return c, err
 	}
 	defer rc.Close()
+	if w.o.Adopt != nil {
+		path, ok := w.o.Adopt(n)
+		if s, seeks := rc.(io.ReadSeeker); ok && seeks {
+			return w.t.adoptFile(h, path, s)
+		}
+	}
 	var r io.Reader = rc
 	if !n.Digest.IsZero() {
 		r = digest.NewReader(rc, n.Digest, n.Size)

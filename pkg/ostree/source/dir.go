@@ -163,6 +163,12 @@ func (e *NameError) Unwrap() error { return ostree.ErrUnsupported }
 // onDisk is the content of a file on disk.
 type onDisk string
 
+// OnDisk is the path of a file whose content comes from a folder on disk.
+func OnDisk(n *filetree.Node) (path string, ok bool) {
+	f, ok := n.From.(onDisk)
+	return string(f), ok
+}
+
 // Open opens the file: without what os.Open does for files that one may have to wait
 // for, as a tree has many.
 func (f onDisk) Open() (io.ReadCloser, error) {
