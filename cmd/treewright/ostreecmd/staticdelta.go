@@ -12,7 +12,7 @@ import (
 
 func staticDeltaCommand() *command {
 	return newGroup("static-delta", "Static delta related commands",
-		deltaListCommand(), deltaShowCommand(), deltaDeleteCommand(), deltaGenerateCommand(), deltaIndexesCommand(), deltaReindexCommand())
+		deltaListCommand(), deltaShowCommand(), deltaDeleteCommand(), deltaGenerateCommand(), deltaApplyCommand(), deltaVerifyCommand(), deltaIndexesCommand(), deltaReindexCommand())
 }
 
 // deltaName reads the name of a delta from the command line.
