@@ -1,6 +1,7 @@
 package solver_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -159,5 +160,35 @@ func TestUnsolvableText(t *testing.T) {
      nothing provides /usr/bin/none needed by tool-1-1.x86_64`
 	if err == nil || err.Error() != want {
 		t.Errorf("%v\nwant\n%s", err, want)
+	}
+}
+
+// TestFiles asks for the files that words and requirements name, also rich ones, and
+// for those that the packages found need in turn, each once.
+func TestFiles(t *testing.T) {
+	repo := world(t, "shop", `
+a-1-1.noarch; requires (/opt/x if /opt/y); requires /opt/z
+y-1-1.noarch
+x-1-1.noarch
+z-1-1.noarch; requires /opt/deep
+deep-1-1.noarch
+w-1-1.noarch`)
+	owner := map[string]int{"/opt/y": 1, "/opt/x": 2, "/opt/z": 3, "/opt/deep": 4, "/opt/word": 5}
+	asked := map[string]int{}
+	tx, err := solver.Solve(t.Context(), []*repodata.Repo{repo}, solver.Request{Install: []string{"a", "y", "/opt/word"}, Arch: "x86_64",
+		Files: func(_ context.Context, paths []string, found func(*repodata.Repo, int, string)) error {
+			for _, p := range paths {
+				asked[p]++
+				found(repo, owner[p], p)
+			}
+			return nil
+		}})
+	if err != nil || len(tx.Install) != 6 {
+		t.Fatalf("%+v, %v", tx, err)
+	}
+	for p := range owner {
+		if asked[p] != 1 {
+			t.Errorf("%s was asked for %d times", p, asked[p])
+		}
 	}
 }

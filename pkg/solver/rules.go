@@ -132,6 +132,7 @@ func (rs *ruleSet) of(id int) []rule {
 		if strings.HasPrefix(r.Name, "rpmlib(") {
 			continue
 		}
+		rs.noteFiles(r)
 		for _, clause := range p.cnf(r, false) {
 			out = rs.require(out, id, r, clause)
 		}
@@ -164,6 +165,31 @@ func (rs *ruleSet) of(id int) []rule {
 	return out
 }
 
+// noteFiles notes the paths in a requirement that nobody is known to have.
+func (rs *ruleSet) noteFiles(r nevra.Relation) {
+	if !strings.Contains(r.Name, "/") {
+		return
+	}
+	if !r.IsRich() {
+		if strings.HasPrefix(r.Name, "/") && len(rs.pool.providers(r)) == 0 {
+			rs.missing[r.Name] = true
+		}
+		return
+	}
+	if rich, err := nevra.ParseRich(r.Name); err == nil {
+		rs.noteRichFiles(rich)
+	}
+}
+
+func (rs *ruleSet) noteRichFiles(r *nevra.Rich) {
+	if r.Op == "" {
+		rs.noteFiles(r.Leaf)
+	}
+	for _, o := range r.Operands {
+		rs.noteRichFiles(o)
+	}
+}
+
 // require adds the rule that a package needs one of a clause's literals.
 func (rs *ruleSet) require(out []rule, id int, r nevra.Relation, clause []lit) []rule {
 	for _, l := range clause {
@@ -173,9 +199,6 @@ func (rs *ruleSet) require(out []rule, id int, r nevra.Relation, clause []lit) [
 	}
 	if slices.Contains(clause, lit(id)) {
 		return out // it provides that itself
-	}
-	if len(clause) == 0 && strings.HasPrefix(r.Name, "/") {
-		rs.missing[r.Name] = true
 	}
 	return append(out, rule{lits: append([]lit{lit(-id)}, clause...), kind: kindRequires, rel: r, owner: id})
 }

@@ -215,5 +215,10 @@ func (c *Client) metadataFile(ctx context.Context, rem *remote, d repodata.Data)
 	if _, err := os.Stat(file); err == nil {
 		return file, true, nil
 	}
-	return file, false, c.download(ctx, rem, urls, file, d.Checksum, d.Size, nil)
+	var done int64
+	count := func(n int64) {
+		done += n
+		c.step("fetching "+d.Type+" of "+rem.cfg.ID, done, max(d.Size, 0))
+	}
+	return file, false, c.download(ctx, rem, urls, file, d.Checksum, d.Size, count)
 }
