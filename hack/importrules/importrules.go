@@ -22,7 +22,7 @@ var layers = [][]string{
 		"pkg/treefile", "pkg/rpm", "pkg/repodata", "pkg/repodata/modulemd", "pkg/ostree", "pkg/gvariant", "pkg/keyfile", "pkg/openpgp", "pkg/gnutar",
 		"pkg/disk/gpt", "pkg/disk/ext4", "pkg/disk/fat", "pkg/disk/grub", "pkg/image/qcow2", "pkg/image/vdi", "pkg/selinux",
 	},
-	{"pkg/fsutil", "pkg/units", "pkg/digest", "pkg/compress", "pkg/filetree", "pkg/segment", "pkg/nevra", "pkg/spelling", "pkg/datetime"},
+	{"pkg/fsutil", "pkg/units", "pkg/digest", "pkg/compress", "pkg/compress/xz", "pkg/filetree", "pkg/segment", "pkg/nevra", "pkg/spelling", "pkg/datetime"},
 }
 
 // within lists the imports that stay in one layer.
@@ -38,6 +38,7 @@ var within = map[string][]string{
 	"pkg/ostree":         {"pkg/gvariant"},
 	"pkg/repodata/fetch": {"pkg/repodata/index"},
 	"pkg/rpm":            {"pkg/openpgp"},
+	"pkg/compress":       {"pkg/compress/xz"},
 }
 
 // libraries names, for each outside module that is not for everyone, the packages that

@@ -1,6 +1,7 @@
 // Package compress opens compressed streams by name or by magic and writes the
 // few kinds that treewright makes. It is the only importer of the codec
-// libraries: klauspost/compress, and ulikunitz/xz for xz and lzma.
+// libraries: klauspost/compress, and ulikunitz/xz for writing xz and lzma, which are
+// read by package xz below.
 package compress
 
 import (
@@ -15,6 +16,8 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"github.com/ulikunitz/xz"
 	"github.com/ulikunitz/xz/lzma"
+
+	xzdec "github.com/treewright/treewright/pkg/compress/xz"
 )
 
 // Format is a compression format, by the name that RPM headers use for it.
@@ -77,11 +80,17 @@ func NewFormatReader(r io.Reader, f Format) (io.ReadCloser, error) {
 	case Bzip2:
 		return io.NopCloser(bzip2.NewReader(r)), nil
 	case XZ:
-		x, err := xz.ReaderConfig{DictCap: 1 << 16}.NewReader(bufio.NewReaderSize(r, 64<<10))
-		return io.NopCloser(x), err
+		x, err := xzdec.NewReader(r, xzdec.Options{Memory: MaxWindow})
+		if err != nil {
+			return nil, err
+		}
+		return io.NopCloser(x), nil
 	case LZMA:
-		x, err := lzma.NewReader(bufio.NewReaderSize(r, 64<<10))
-		return io.NopCloser(x), err
+		x, err := xzdec.NewLZMAReader(r, MaxWindow)
+		if err != nil {
+			return nil, err
+		}
+		return io.NopCloser(x), nil
 	case Zstd:
 		z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(MaxWindow), zstd.WithDecoderLowmem(true))
 		if err != nil {
