@@ -99,6 +99,7 @@ const (
 	ModeBare         Mode = "bare"
 	ModeBareUser     Mode = "bare-user"
 	ModeBareUserOnly Mode = "bare-user-only"
+	ModeSplitXattrs  Mode = "bare-split-xattrs" // is read, not written
 )
 
 // ParseMode reads a mode; "archive" is another name of archive-z2.
@@ -106,7 +107,7 @@ func ParseMode(s string) (Mode, error) {
 	switch m := Mode(s); m {
 	case "archive":
 		return ModeArchive, nil
-	case ModeArchive, ModeBare, ModeBareUser, ModeBareUserOnly:
+	case ModeArchive, ModeBare, ModeBareUser, ModeBareUserOnly, ModeSplitXattrs:
 		return m, nil
 	}
 	return "", fmt.Errorf("repository mode %q: want archive, bare, bare-user or bare-user-only: %w", s, ErrUnsupported)

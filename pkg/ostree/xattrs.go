@@ -47,3 +47,16 @@ func decodeXattrs(list []any) ([]filetree.Xattr, error) {
 	}
 	return out, nil
 }
+
+// ParseFileXattrs reads a file-xattrs object: the attributes of files in a repository
+// of mode bare-split-xattrs. Every error wraps [ErrMalformed].
+func ParseFileXattrs(b []byte) ([]filetree.Xattr, error) {
+	if len(b) > MaxMetadata {
+		return nil, fmt.Errorf("file-xattrs of %d bytes, at most %d are allowed: %w", len(b), MaxMetadata, ErrMalformed)
+	}
+	v, err := gvariant.Decode("a(ayay)", b)
+	if err != nil {
+		return nil, fmt.Errorf("file-xattrs: %v: %w", err, ErrMalformed)
+	}
+	return decodeXattrs(v.([]any))
+}

@@ -99,11 +99,11 @@ func (r *Repo) glance(sum ostree.Checksum) (g glance, err error) {
 // link makes a hard link to the object, and tells whether it could.
 func (c *checkout) link(f *folder, e ostree.FileEntry) (bool, error) {
 	r := c.r.holder(ostree.TypeFile, e.Checksum)
-	possible := r.mode != ostree.ModeArchive && (r.mode == ostree.ModeBareUserOnly || c.o.UserMode == (r.mode == ostree.ModeBareUser))
+	possible := r.mode != ostree.ModeArchive && r.mode != ostree.ModeSplitXattrs && (r.mode == ostree.ModeBareUserOnly || c.o.UserMode == (r.mode == ostree.ModeBareUser))
 	if !possible && !c.o.RequireLinks {
 		return false, nil
 	}
-	if r.mode == ostree.ModeArchive {
+	if r.mode == ostree.ModeArchive || r.mode == ostree.ModeSplitXattrs {
 		return false, &LinkModeError{r.mode, c.o.UserMode}
 	}
 	g, err := r.glance(e.Checksum)

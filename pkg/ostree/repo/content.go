@@ -21,14 +21,7 @@ const bareMetaXattr = "user.ostreemeta"
 
 // StatFile returns the header of a file object, without opening its content.
 func (r *Repo) StatFile(c ostree.Checksum) (*ostree.File, error) {
-	stat := r.statBare
-	switch r.mode {
-	case ostree.ModeArchive:
-		stat = r.statArchive
-	case ostree.ModeBareUser:
-		stat = statBareUser
-	}
-	h, err := stat(r.objectPath(ostree.TypeFile, c))
+	h, err := r.stat(c)
 	if r.above(err) {
 		return r.parent.StatFile(c)
 	}
@@ -36,6 +29,34 @@ func (r *Repo) StatFile(c ostree.Checksum) (*ostree.File, error) {
 		return nil, objectError(ostree.TypeFile, c, err)
 	}
 	return h, nil
+}
+
+// stat reads the header of an object of this repository itself.
+func (r *Repo) stat(c ostree.Checksum) (*ostree.File, error) {
+	p := r.objectPath(ostree.TypeFile, c)
+	switch r.mode {
+	case ostree.ModeArchive:
+		return r.statArchive(p)
+	case ostree.ModeBareUser:
+		return statBareUser(p)
+	case ostree.ModeSplitXattrs:
+		return r.statSplit(p, c)
+	}
+	return r.statBare(p)
+}
+
+// statSplit reads owner and mode from the file, attributes from an object of their own.
+func (r *Repo) statSplit(path string, c ostree.Checksum) (*ostree.File, error) {
+	h, err := r.statBare(path)
+	if err != nil {
+		return nil, err
+	}
+	b, err := readMetadata(r.objectPath(ostree.TypeFileXattrsLink, c))
+	if err != nil {
+		return nil, fmt.Errorf("its attributes: %w", err)
+	}
+	h.Xattrs, err = ostree.ParseFileXattrs(b)
+	return h, err
 }
 
 // OpenFile returns the header and the content of a file object; a link has none. In
@@ -168,11 +189,7 @@ func (a *archived) Close() error {
 
 // openBare opens a file of one of the bare modes.
 func (r *Repo) openBare(c ostree.Checksum) (*ostree.File, io.ReadCloser, error) {
-	stat := r.statBare
-	if r.mode == ostree.ModeBareUser {
-		stat = statBareUser
-	}
-	h, err := stat(r.objectPath(ostree.TypeFile, c))
+	h, err := r.stat(c)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -242,9 +259,9 @@ func (r *Repo) statBare(path string) (*ostree.File, error) {
 	if t := st.Mode & unix.S_IFMT; t != unix.S_IFREG && t != unix.S_IFLNK {
 		return nil, fmt.Errorf("mode %o in the place of a file: %w", st.Mode, ostree.ErrCorrupt)
 	}
-	if r.mode == ostree.ModeBare {
+	if r.mode == ostree.ModeBare || r.mode == ostree.ModeSplitXattrs {
 		h.UID, h.GID = st.Uid, st.Gid
-		if r.xattrs {
+		if r.xattrs && r.mode == ostree.ModeBare {
 			var err error
 			if h.Xattrs, err = ReadXattrs(path); err != nil {
 				return nil, err

@@ -146,7 +146,7 @@ func (t *Txn) sameForm(src *Repo, c ostree.Checksum) (bool, error) {
 		}
 		return !h.IsLink() && t.storableUserOnly(h) == nil && h.Mode&0o400 != 0, nil
 	}
-	return src.mode == t.r.mode && (t.r.mode != ostree.ModeBare || src.xattrs == t.r.xattrs), nil
+	return src.mode == t.r.mode && t.r.mode != ostree.ModeSplitXattrs && (t.r.mode != ostree.ModeBare || src.xattrs == t.r.xattrs), nil
 }
 
 // link puts a hard link to an object of src into the transaction. done is false when

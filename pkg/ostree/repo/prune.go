@@ -63,6 +63,9 @@ func (e *RefersError) Error() string {
 // partial, is an error, since what is in it is not known.
 func (r *Repo) Prune(ctx context.Context, o PruneOptions) (*PruneReport, error) {
 	o.fill()
+	if r.mode == ostree.ModeSplitXattrs {
+		return nil, fmt.Errorf("repository %s of mode %s is only read: %w", r.path, r.mode, ostree.ErrUnsupported)
+	}
 	var report *PruneReport
 	err := r.WithLock(ctx, true, func(r *Repo) (err error) {
 		p := &prune{r: r, o: o, commits: map[ostree.Checksum]*ostree.Commit{}}

@@ -226,6 +226,8 @@ func (t *Txn) storable(h *ostree.File) error {
 		return t.storableBare(h)
 	case ostree.ModeBareUserOnly:
 		return t.storableUserOnly(h)
+	case ostree.ModeSplitXattrs:
+		return fmt.Errorf("writing files to a repository of mode %s: %w", t.r.mode, ostree.ErrUnsupported)
 	}
 	return nil
 }
