@@ -13,7 +13,7 @@ import (
 )
 
 // features are what `ostree --version` says that this program can do. Scripts ask.
-var features = []string{"gpgme", "libarchive", "selinux", "release"}
+var features = []string{"gpgme", "libarchive", "selinux", "sign-ed25519", "release"}
 
 func (p Program) version(w io.Writer) error {
 	var b bytes.Buffer
