@@ -1,5 +1,11 @@
 package ostreecmd
 
+import (
+	"errors"
+	"strings"
+	"syscall"
+)
+
 // sentence is an error in the words of stock ostree, which scripts look for, where it
 // has words of its own.
 func sentence(err error) string {
@@ -21,5 +27,19 @@ func sentence(err error) string {
 			return s
 		}
 	}
-	return err.Error()
+	return asC(err)
+}
+
+// asC is an error with the words of the C library for what the kernel said, which
+// begin with a capital.
+func asC(err error) string {
+	text := err.Error()
+	var no syscall.Errno
+	if !errors.As(err, &no) {
+		return text
+	}
+	if i := strings.LastIndex(text, no.Error()); i >= 0 {
+		return text[:i] + strerror(no) + text[i+len(no.Error()):]
+	}
+	return text
 }
