@@ -1,6 +1,7 @@
 package openpgp
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -79,7 +80,7 @@ func dearmor(b []byte) ([]byte, error) {
 		return b, nil
 	}
 	var out bytes.Buffer
-	for r := bytes.NewReader(b); ; {
+	for r := bufio.NewReader(bytes.NewReader(b)); ; { // which Decode takes as it is: what it reads ahead stays
 		one, err := armor.Decode(r)
 		if errors.Is(err, io.EOF) && out.Len() > 0 {
 			return out.Bytes(), nil

@@ -3,6 +3,7 @@ package openpgp_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -157,5 +158,19 @@ func TestUserID(t *testing.T) {
 		if u := (openpgp.UserID{Text: text}); u.Name() != want[0] || u.Email() != want[1] {
 			t.Errorf("%q: %q, %q", text, u.Name(), u.Email())
 		}
+	}
+}
+
+// Every key arrives of blocks of armor behind one another, however long they are.
+func TestReadBlocks(t *testing.T) {
+	gpg := home(t)
+	var all []byte
+	for i := range 4 {
+		id := fmt.Sprintf("key%d%s@example.com", i, strings.Repeat("x", 13*i))
+		gpg("--quick-gen-key", id, "ed25519", "sign", "never")
+		all = append(all, gpg("--armor", "--export", id)...)
+	}
+	if n := len(mustRead(t, all).Keys()); n != 4 {
+		t.Errorf("%d keys of 4", n)
 	}
 }
