@@ -137,7 +137,8 @@ func (p *puller) commit(ctx context.Context, c ostree.Checksum) (*ostree.Commit,
 }
 
 // detached fetches what may have been added to a commit, which is never up to date
-// here.
+// here. What is no metadata is as good as none: it may not keep anybody from the commit
+// who asks for no signatures, and who asks finds none in it.
 func (p *puller) detached(ctx context.Context, c ostree.Checksum) (ostree.Metadata, error) {
 	raw, err := optional(p.o.From.Metadata(ctx, repo.Object{Type: ostree.TypeCommitMeta, Checksum: c}))
 	if err != nil {
@@ -151,7 +152,7 @@ func (p *puller) detached(ctx context.Context, c ostree.Checksum) (ostree.Metada
 	}
 	m, err := ostree.ParseMetadata(raw)
 	if err != nil {
-		return nil, fmt.Errorf("object %s.commitmeta: %w", c, err)
+		m, raw = nil, nil
 	}
 	return m, p.txn.WriteDetached(c, raw)
 }
