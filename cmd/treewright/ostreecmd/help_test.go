@@ -20,11 +20,7 @@ var exceptions = map[string]string{
 	"checksum":     "not written yet",
 	"create-usb":   "not written yet",
 	"find-remotes": "not written yet: needs the avahi service or a mounted medium",
-	"gpg-sign":     "not written yet",
-	"sign":         "not written yet",
 
-	"remote gpg-import":          "not written yet",
-	"remote gpg-list-keys":       "not written yet",
 	"static-delta apply-offline": "not written yet",
 	"static-delta show":          "not written yet",
 	"static-delta verify":        "not written yet",

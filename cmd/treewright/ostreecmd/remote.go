@@ -9,7 +9,7 @@ import (
 func remoteCommand() *command {
 	return newGroup("remote", "Manage the repositories that this one pulls from",
 		remoteAddCommand(), remoteDeleteCommand(), remoteShowURLCommand(), remoteListCommand(),
-		gpgImportCommand(), addCookieCommand(), deleteCookieCommand(), listCookiesCommand(),
+		gpgImportCommand(), gpgListKeysCommand(), addCookieCommand(), deleteCookieCommand(), listCookiesCommand(),
 		remoteRefsCommand(), remoteSummaryCommand())
 }
 

@@ -8,8 +8,16 @@ import (
 	"github.com/treewright/treewright/pkg/openpgp"
 )
 
-// dateFormat is strftime's %c of the C locale.
-const dateFormat = "Mon Jan _2 15:04:05 2006"
+// formatTime writes a time as ostree does those of keys: strftime's %c of the C locale,
+// but that a day of one digit has a figure space before it, as GLib has it.
+func formatTime(t time.Time) string {
+	t = t.Local()
+	day := fmt.Sprint(t.Day())
+	if len(day) < 2 {
+		day = "\u2007" + day
+	}
+	return t.Format("Mon Jan ") + day + t.Format(" 15:04:05 2006")
+}
 
 // describeSignature says in lines what is known about a GPG signature. Of one that
 // does not fit, what it says of itself is not repeated.
@@ -19,7 +27,7 @@ func describeSignature(b *strings.Builder, s openpgp.Signature, prefix string, n
 	if s.Bad {
 		made, algorithm = time.Unix(0, 0), "[unknown name]"
 	}
-	line("Signature made %s using %s key ID %s", made.Local().Format(dateFormat), algorithm, lastDigits(id))
+	line("Signature made %s using %s key ID %s", formatTime(made), algorithm, lastDigits(id))
 	if s.Missing {
 		line("Can't check signature: public key not found")
 		return
@@ -33,9 +41,9 @@ func describeSignature(b *strings.Builder, s openpgp.Signature, prefix string, n
 		switch {
 		case t.IsZero():
 		case now.After(t):
-			line("%s expired %s", what, t.Local().Format(dateFormat))
+			line("%s expired %s", what, formatTime(t))
 		default:
-			line("%s expires %s", what, t.Local().Format(dateFormat))
+			line("%s expires %s", what, formatTime(t))
 		}
 	}
 	if !s.Bad {

@@ -45,20 +45,23 @@ func (k Keyrings) All(r *repo.Repo) (*openpgp.Keyring, error) {
 	return out, addOptional(out, filepath.Join(k.Home, "pubring.kbx"))
 }
 
-// Remote are the keys of a remote.
+// Remote are the keys that are trusted for a remote: its own, and without a keyring of
+// its own those of the system.
 func (k Keyrings) Remote(m *repo.Remote) (*openpgp.Keyring, error) {
+	out, err := OfRemote(m)
+	if err != nil || exists(m.Keyring()) {
+		return out, err
+	}
+	return out, addFolder(out, k.system())
+}
+
+// OfRemote are the keys that a remote has itself, not those of the system.
+func OfRemote(m *repo.Remote) (*openpgp.Keyring, error) {
 	out, err := Own(m)
 	if err != nil {
 		return nil, err
 	}
-	own := len(out.Keys()) > 0
-	if own || exists(m.Keyring()) {
-		return out, addPaths(out, m)
-	}
-	if err := addPaths(out, m); err != nil {
-		return nil, err
-	}
-	return out, addFolder(out, k.system())
+	return out, addPaths(out, m)
 }
 
 // Own is the keyring of a remote alone, without keys when there is none.
