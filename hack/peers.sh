@@ -3,6 +3,7 @@
 set -eu
 
 declare -A package=(
+	[bsdtar]=libarchive-tools
 	[busybox]=busybox-static
 	[bzip2]=bzip2
 	[cpio]=cpio
@@ -16,12 +17,14 @@ declare -A package=(
 	[matchpathcon]=selinux-utils
 	[mcopy]=mtools
 	[newuidmap]=uidmap
+	[openssl]=openssl
 	[ostree]=ostree
 	[qemu-img]=qemu-utils
 	[qemu-system-x86_64]=qemu-system-x86
 	[rpm]=rpm
 	[setcap]=libcap2-bin
 	[sgdisk]=gdisk
+	[strace]=strace
 	[testsolv]=libsolv-tools
 	[xz]=xz-utils
 	[zstd]=zstd
