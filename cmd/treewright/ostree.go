@@ -13,7 +13,7 @@ import (
 // ostreeCommand hands over to the `ostree` command, which has flags of its own kind.
 func ostreeCommand() *cli.Command {
 	return &cli.Command{
-		Name: "ostree", ArgsUsage: "COMMAND...", Usage: "everything of the ostree command: the same commands, flags, output and exit status",
+		Name: "ostree", ArgsUsage: "COMMAND...", Usage: "the ostree command but admin: the same commands, flags, output and exit status",
 		Description:     "A link named ostree to this program is the same. docs/ostree.md has the commands.",
 		SkipFlagParsing: true,
 		BashComplete:    func(c *cli.Context) { ostreecmd.Complete(c.App.Writer, c.Args().Slice()) },

@@ -66,10 +66,13 @@ func isRepo(dir string) bool {
 // open opens the repository.
 func (e *env) open() (*repo.Repo, error) {
 	at := e.where()
-	if at == systemRepo {
-		return e.openSystem("/")
+	if at != systemRepo {
+		return e.opened(repo.Open(at))
 	}
-	return e.opened(repo.Open(at))
+	if !isRepo(at) && e.repoPath == "" {
+		return nil, usagef("Command requires a --repo argument")
+	}
+	return e.openSystem("/")
 }
 
 // openSystem opens the repository of the system whose root is given.

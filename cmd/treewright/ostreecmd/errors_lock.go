@@ -3,6 +3,10 @@ package ostreecmd
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/treewright/treewright/pkg/ostree/repo"
 )
@@ -12,7 +16,10 @@ import (
 func lockSentence(err error) string {
 	var lock *repo.LockError
 	var refers *repo.RefersError
+	var file *fs.PathError
 	switch {
+	case errors.As(err, &file) && filepath.Base(file.Path) == ".lock" && (errors.Is(err, unix.EROFS) || errors.Is(err, unix.EACCES)):
+		return "Cannot write to repository: " + strerror(err)
 	case errors.As(err, &lock):
 		how, why := "shared", strerror(lock.Err)
 		if lock.Exclusive {

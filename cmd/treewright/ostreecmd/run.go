@@ -42,8 +42,14 @@ func (p Program) Run(ctx context.Context, args []string, s Streams) int {
 		return quiet.status
 	}
 	fmt.Fprintf(s.Err, "error: %s\n", sentence(err))
+	if ctx.Err() != nil {
+		return interrupted
+	}
 	return 1
 }
+
+// interrupted is the status of a program that a signal ends.
+const interrupted = 130
 
 // exitError ends the program with a status and says nothing more.
 type exitError struct{ status int }
@@ -140,6 +146,9 @@ func (p Program) unknown(c *command, title string, args []string, i int, s Strea
 			err = unix.Exec(prog, append([]string{prog}, args[i+1:]...), p.Environ)
 			return fmt.Errorf("%s: %w", prog, err)
 		}
+	}
+	if c.name == "ostree" && name == "admin" {
+		return errors.New("admin is not here: hosts manage their deployments with their own ostree")
 	}
 	addCommon(c)
 	if err := p.help(s.Err, c, title); err != nil {
