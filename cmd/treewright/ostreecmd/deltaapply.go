@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/treewright/treewright/pkg/ostree"
 	"github.com/treewright/treewright/pkg/ostree/delta"
 	"github.com/treewright/treewright/pkg/ostree/pull"
 	"github.com/treewright/treewright/pkg/ostree/repo"
@@ -110,7 +111,7 @@ func deltaVerifyCommand() *command {
 			return errors.New("DELTA must be specified")
 		}
 		file := e.args[0]
-		if from, to, err := delta.ParseName(file); err == nil {
+		if from, to, err := ostree.ParseDeltaName(file); err == nil {
 			file = filepath.Join(r.Path(), filepath.FromSlash(path.Join(delta.Dir(from, to), "superblock")))
 		} else if !strings.Contains(file, "/") {
 			if _, err := os.Stat(file); err != nil {

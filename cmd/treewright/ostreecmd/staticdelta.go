@@ -20,7 +20,7 @@ func (e *env) deltaName() (from *ostree.Checksum, to ostree.Checksum, err error)
 	if len(e.args) == 0 {
 		return nil, to, errors.New("DELTA must be specified")
 	}
-	from, to, err = delta.ParseName(e.args[0])
+	from, to, err = ostree.ParseDeltaName(e.args[0])
 	if err != nil {
 		rev, _, _ := strings.Cut(e.args[0], "-")
 		return nil, to, &revError{rev}

@@ -170,22 +170,6 @@ func ParseSigned(b []byte) (*Signed, error) {
 // IsSigned tells whether the bytes begin as a signed superblock does.
 func IsSigned(b []byte) bool { return len(b) >= 8 && string(b[:8]) == "OSTSGNDT" }
 
-// ParseName reads the name of a delta: FROM-TO, or TO of one from nothing, in
-// hexadecimal. The error wraps [ostree.ErrMalformed].
-func ParseName(name string) (from *ostree.Checksum, to ostree.Checksum, err error) {
-	a, b, ok := strings.Cut(name, "-")
-	if !ok {
-		to, err = ostree.ParseChecksum(a)
-		return nil, to, err
-	}
-	f, err := ostree.ParseChecksum(a)
-	if err != nil {
-		return nil, to, err
-	}
-	to, err = ostree.ParseChecksum(b)
-	return &f, to, err
-}
-
 // Name is the name of a delta.
 func Name(from *ostree.Checksum, to ostree.Checksum) string {
 	if from == nil {

@@ -157,21 +157,6 @@ func deltaName(s string) (string, error) {
 	return strings.Join(out, "-"), nil
 }
 
-// splitDelta splits the name of a delta.
-func splitDelta(name string) (from *ostree.Checksum, to ostree.Checksum, err error) {
-	a, b, ok := strings.Cut(name, "-")
-	if !ok {
-		to, err = ostree.ParseChecksum(a)
-		return nil, to, err
-	}
-	f, err := ostree.ParseChecksum(a)
-	if err != nil {
-		return nil, to, err
-	}
-	to, err = ostree.ParseChecksum(b)
-	return &f, to, err
-}
-
 // indexFile is the file of the index of deltas to a commit.
 func (r *Repo) indexFile(to ostree.Checksum) string {
 	name := strings.ReplaceAll(base64.RawStdEncoding.EncodeToString(to[:]), "/", "_")

@@ -37,7 +37,7 @@ func (r *Repo) pruneDeltas(gone func(to ostree.Checksum) (bool, error)) error {
 		if err != nil {
 			return nil
 		}
-		_, to, err := splitDelta(name)
+		_, to, err := ostree.ParseDeltaName(name)
 		if err != nil {
 			return nil
 		}
