@@ -59,12 +59,12 @@ func (r *Repo) WithLock(ctx context.Context, exclusive bool, fn func(*Repo) erro
 // raise makes the shared lock that is held exclusive for a while.
 func (r *Repo) raise(ctx context.Context, fn func(*Repo) error) (err error) {
 	if r.held.f != nil {
-		seconds, err := r.config.number("core.lock-timeout-secs", lockTimeout)
-		if err != nil {
-			return err
+		seconds, failed := r.config.number("core.lock-timeout-secs", lockTimeout)
+		if failed != nil {
+			return failed
 		}
-		if err := waitLock(ctx.Done(), r.held.f, true, seconds); err != nil {
-			return r.lockError(err, true)
+		if failed := waitLock(ctx.Done(), r.held.f, true, seconds); failed != nil {
+			return r.lockError(failed, true)
 		}
 		defer func() { err = errors.Join(err, tryLock(r.held.f, false)) }()
 	}
