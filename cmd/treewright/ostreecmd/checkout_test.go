@@ -397,8 +397,14 @@ func runOurs(t *testing.T, stderr io.Writer, args ...string) int {
 // libostree's tests.
 func TestCheckoutSplitXattrs(t *testing.T) {
 	const archive = "/usr/libexec/installed-tests/libostree/bare-split-xattrs-basic.tar.xz"
-	if _, err := os.Stat(archive); err != nil || os.Geteuid() != 0 {
-		t.Skip("needs root and the package ostree-tests")
+	if os.Geteuid() != 0 {
+		t.Skip("owners need root")
+	}
+	if _, err := os.Stat(archive); err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatalf("%v: it is in the package ostree-tests", err)
+		}
+		t.Skip(err)
 	}
 	w := newTwins(t, "bare", "rm -rf $R; tar --same-owner -C $(dirname $R) -xpaf "+archive+"; mv $(dirname $R)/repo $R")
 	const commit = "d614c428015227259031b0f19b934dade908942fd71c49047e0daa70e7800a5d"

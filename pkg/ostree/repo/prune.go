@@ -94,6 +94,9 @@ type prune struct {
 }
 
 func (p *prune) run(ctx context.Context) (*PruneReport, error) {
+	if p.o.DryRun && p.o.Delete != nil {
+		return nil, fmt.Errorf("a dry run that deletes commit %s: %w", p.o.Delete, ostree.ErrUnsupported)
+	}
 	if err := p.deleteOne(); err != nil {
 		return nil, err
 	}
